@@ -1,0 +1,91 @@
+"""Quantities with units in, SI numbers inside, e-notation out."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from quantiphy import Quantity
+from quantiphy import QuantiPhyError as _QuantiPhyError
+
+from hgesim.errors import RequestError
+
+__all__ = ["parse_quantity", "show_quantity", "spice_number"]
+
+_ALIASES = {"Ohms": "Ohm", "ohm": "Ohm", "ohms": "Ohm", "Ω": "Ohm", "sec": "s"}
+
+
+def parse_quantity(value: object, unit: str, *, place: str = "") -> float:
+    """Turn a number in SI units or a string with a unit into a float.
+
+    Parameters
+    ----------
+    value : float, int or str
+        ``0.02``, ``"20 mV"``, ``"4.7 kOhm"``.
+    unit : str
+        The SI unit expected, for example ``"V"``.
+    place : str, optional
+        Config key or argument, for the error message.
+
+    Returns
+    -------
+    float
+        The value in `unit`, finite.
+
+    Raises
+    ------
+    RequestError
+        ``units.bad-value`` for text that is no quantity, ``units.wrong-unit`` for another unit,
+        ``units.not-finite`` for NaN or infinity.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str | np.floating | np.integer):
+        raise RequestError("units.bad-value", f"{value!r} is not a quantity", place=place, remedy=f"write a number in {unit}")
+    if not isinstance(value, str):
+        number = float(value)
+    else:
+        try:
+            quantity = Quantity(value.strip())
+        except (_QuantiPhyError, ValueError):
+            raise RequestError(
+                "units.bad-value", f'"{value}" is not a quantity', place=place, remedy=f'write for example "1 {unit}"'
+            ) from None
+        found = _ALIASES.get(quantity.units, quantity.units)
+        number = quantity.real
+        if math.isfinite(number) and found not in ("", unit):
+            raise RequestError(
+                "units.wrong-unit", f'"{value}" is in {found}, not in {unit}', place=place, remedy=f'write for example "1 {unit}"'
+            )
+    if not math.isfinite(number):
+        raise RequestError("units.not-finite", f"{value!r} is not a finite number", place=place, remedy=f"write a number in {unit}")
+    return number
+
+
+def spice_number(value: float, *, place: str = "") -> str:
+    """Write a number the only way every SPICE reads alike: shortest exact e-notation, no suffix.
+
+    Parameters
+    ----------
+    value : float
+        A finite number. Suffixes are never written: ``2F`` is 2e-15 and ``2M`` is 2e-3 to SPICE.
+    place : str, optional
+        What the number belongs to, for the error message.
+
+    Returns
+    -------
+    str
+        For example ``1.65e+00``.
+
+    Raises
+    ------
+    RequestError
+        ``units.not-finite``.
+    """
+    number = float(value)
+    if not math.isfinite(number):
+        raise RequestError("units.not-finite", f"{value!r} cannot stand in a netlist", place=place)
+    return np.format_float_scientific(number + 0.0, unique=True, trim="-")
+
+
+def show_quantity(value: float, unit: str, precision: int = 3) -> str:
+    """Write a value for people, with an SI prefix: ``show_quantity(0.0066, "V")`` is ``"6.6 mV"``."""
+    return Quantity(float(value), unit).render(prec=precision)
