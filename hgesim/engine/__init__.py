@@ -1,1 +1,23 @@
-"""."""
+"""Engines: give them a folder with a deck, get a verdict and waveforms; what the circuit means is not known here."""
+
+from hgesim.engine.bond import compile_bond, openvaf
+from hgesim.engine.engines import Engine, find_engines, select_engine
+from hgesim.engine.models import gf180_models
+from hgesim.engine.raw import RawData, read_raw
+from hgesim.engine.run import Progress, run_deck
+from hgesim.engine.verdict import RunResult, Verdict
+
+__all__ = [
+    "Engine",
+    "Progress",
+    "RawData",
+    "RunResult",
+    "Verdict",
+    "compile_bond",
+    "find_engines",
+    "gf180_models",
+    "openvaf",
+    "read_raw",
+    "run_deck",
+    "select_engine",
+]

@@ -1,0 +1,230 @@
+"""Find simulators and learn by trial what each of them can do."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hgesim.engine.bond import compile_bond, openvaf
+from hgesim.engine.process import kill_group, start
+from hgesim.errors import EngineError, RequestError, nearest
+
+__all__ = ["OLDEST_MAJOR", "Engine", "find_engines", "install_hint", "probe", "select_engine"]
+
+OLDEST_MAJOR = 39
+_KNOWN = ("ngspice",)
+_PROBE_TIMEOUT_S = 20.0
+
+_CORE_DECK = """* what can you do
+v1 in 0 1
+r1 in out 1k
+r2 out 0 1k
+.options klu
+.op
+.control
+set num_threads=1
+osdi no_such_file.osdi
+op
+print v(out)
+quit
+.endc
+.end
+"""
+_XSPICE_DECK = """* are the code models loaded
+v1 in 0 1
+a1 in out twice
+.model twice gain(gain=2)
+r1 out 0 1k
+.op
+.control
+set num_threads=1
+op
+print v(out)
+quit
+.endc
+.end
+"""
+_OSDI_DECK = """* does a compiled model conduct
+v1 in 0 1
+r1 in out 1k
+n1 out 0 probe
+.model probe hgesim_probe g=1e-3
+.op
+.control
+set num_threads=1
+pre_osdi probe.osdi
+op
+print v(out)
+quit
+.endc
+.end
+"""
+_OSDI_SOURCE = """`include "disciplines.vams"
+module hgesim_probe(a, b);
+  inout a, b;
+  electrical a, b;
+  parameter real g = 1e-3;
+  analog I(a, b) <+ g * V(a, b);
+endmodule
+"""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A simulator that was found and tried.
+
+    Parameters
+    ----------
+    name : str
+        ``"ngspice"``.
+    path : Path
+        The executable.
+    version : str
+        For example ``"46"`` or ``"44.2"``; empty if it does not say.
+    capabilities : frozenset of str
+        What trial runs showed: ``"osdi"`` (compiled Verilog-A bonds), ``"klu"`` (fast sparse solver),
+        ``"xspice"`` (code models).
+    """
+
+    name: str
+    path: Path
+    version: str
+    capabilities: frozenset[str]
+
+    @property
+    def major(self) -> float:
+        """Version as a number, 0 if unknown."""
+        return float(self.version) if re.fullmatch(r"\d+(\.\d+)?", self.version) else 0.0
+
+
+def find_engines() -> list[Engine]:
+    """Return the simulators of this machine: that of HGESIM_NGSPICE first, then ``ngspice`` on PATH; maybe none."""
+    candidates = [os.environ.get("HGESIM_NGSPICE"), shutil.which("ngspice")]
+    found: dict[Path, Engine] = {}
+    for candidate in filter(None, candidates):
+        path = Path(candidate).expanduser().absolute()
+        if path.resolve() not in found and os.access(path, os.X_OK) and path.is_file():
+            engine = probe(path)
+            if engine is not None:
+                found[path.resolve()] = engine
+    return list(found.values())
+
+
+def probe(path: Path) -> Engine | None:
+    """Try an executable with tiny decks; None if it does not solve a voltage divider."""
+    compiler = openvaf()
+    return _probe(path, path.stat().st_mtime_ns, os.environ.get("SPICE_SCRIPTS", ""), compiler is not None)
+
+
+@functools.lru_cache
+def _probe(path: Path, _mtime: int, _scripts: str, has_compiler: bool) -> Engine | None:
+    core = _answer(path, _CORE_DECK)
+    if not _printed(core, 0.5):
+        return None
+    version = re.search(r"ngspice-(\d+(?:\.\d+)?)", core)
+    able = set()
+    if re.search(r"using klu", core, re.IGNORECASE):
+        able.add("klu")
+    if _printed(_answer(path, _XSPICE_DECK), 2.0):
+        able.add("xspice")
+    if "osdi: no such command" not in core and _osdi_conducts(path, has_compiler):
+        able.add("osdi")
+    return Engine("ngspice", path, version.group(1) if version else "", frozenset(able))
+
+
+def _osdi_conducts(path: Path, has_compiler: bool) -> bool:
+    """Load a compiled conductance: some versions have the command and refuse today's OSDI; no compiler, no test."""
+    if not has_compiler:
+        return True
+    try:
+        library = compile_bond(_OSDI_SOURCE)
+    except (EngineError, OSError):
+        return True
+    return _printed(_answer(path, _OSDI_DECK, library), 0.5)
+
+
+def _answer(path: Path, deck: str, library: Path | None = None) -> str:
+    """Return what the executable prints on a deck, empty if it does not start or hangs."""
+    with tempfile.TemporaryDirectory(prefix="hgesim-probe-") as private:
+        folder = Path(private)
+        (folder / "probe.cir").write_text(deck, encoding="ascii")
+        if library is not None:
+            shutil.copy(library, folder / "probe.osdi")
+        try:
+            process = start([path, "-n", "-b", "probe.cir"], folder, subprocess.PIPE)
+        except OSError:
+            return ""
+        try:
+            return process.communicate(timeout=_PROBE_TIMEOUT_S)[0].decode("utf-8", "replace")
+        except subprocess.TimeoutExpired:
+            return ""
+        finally:
+            kill_group(process)
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+def _printed(text: str, value: float) -> bool:
+    """Tell if ``v(out)`` was printed with that value."""
+    match = re.search(r"v\(out\) = (\S+)", text)
+    try:
+        return match is not None and abs(float(match.group(1)) - value) < 1e-3 * value
+    except ValueError:
+        return False
+
+
+def select_engine(name: str = "ngspice", *, requires: frozenset[str] = frozenset()) -> Engine:
+    """Return the first engine of that name that can do what is asked.
+
+    Parameters
+    ----------
+    name : str
+        ``"ngspice"``.
+    requires : frozenset of str
+        Capabilities that must be there, for example ``{"osdi"}``.
+
+    Raises
+    ------
+    RequestError
+        ``engine.unknown`` for a name that hgesim does not know.
+    EngineError
+        ``engine.not-installed``, or ``engine.too-old`` below version 39 or without a capability asked for.
+    """
+    if name not in _KNOWN:
+        raise RequestError(
+            "engine.unknown", f'there is no engine "{name}"', place="engine.name", remedy=nearest(name, _KNOWN)
+        )
+    engines = find_engines()
+    if not engines:
+        raise EngineError("engine.not-installed", "ngspice is not installed", remedy=install_hint())
+    for engine in engines:
+        if engine.major >= OLDEST_MAJOR and requires <= engine.capabilities:
+            return engine
+    best = engines[0]
+    lacks = ", ".join(sorted(requires - best.capabilities)) or f"what version {OLDEST_MAJOR} brought"
+    shown = f"ngspice {best.version or 'of unknown version'}"
+    raise EngineError("engine.too-old", f"{shown} lacks {lacks}", place=str(best.path), remedy=install_hint())
+
+
+def install_hint() -> str:
+    """Return the line that installs a good ngspice on this system."""
+    import platform
+
+    if platform.system() == "Darwin":
+        return "brew install ngspice"
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    if release.get("ID") == "debian" and release.get("VERSION_ID") == "12":
+        return (
+            "enable bookworm-backports in /etc/apt/sources.list.d, then: "
+            "apt-get update && apt-get install -t bookworm-backports ngspice libngspice0"
+        )
+    return "apt-get install ngspice libngspice0"

@@ -1,0 +1,212 @@
+"""Run one self-contained deck and come back with a verdict, whatever happens on the way."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hgesim.engine.engines import Engine
+from hgesim.engine.process import kill_group, start
+from hgesim.engine.raw import RawHeader, count_rows, last_sweep_value, read_header, read_raw
+from hgesim.engine.verdict import RunResult, Verdict, judge, read_log
+from hgesim.errors import EngineError, RequestError
+
+__all__ = ["LOG_NAME", "RAW_NAME", "Progress", "run_deck"]
+
+RAW_NAME = "waveforms.raw"
+LOG_NAME = "engine.log"
+_POLL_S = 0.25
+_LOG_LIMIT = 1 << 22  # the deciding lines stand at the start and at the end
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Parameters
+    ----------
+    simulated_s, end_s : float
+        Simulated time reached and asked for, s.
+    wall_s : float
+        Wall time since the start, s.
+    points : int
+        Rows on disk.
+    """
+
+    simulated_s: float
+    end_s: float
+    wall_s: float
+    points: int
+
+
+def run_deck(
+    folder: str | Path,
+    engine: Engine,
+    *,
+    end_time: float,
+    deck: str = "deck.cir",
+    timeout: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> RunResult:
+    """Run a deck in its folder, apart from the user's start-up files, and judge what came out.
+
+    The deck has to run ``run waveforms.raw`` with ``set filetype=binary`` in its control section. The process is
+    killed with all it started on timeout, on Ctrl-C (which becomes the verdict ``interrupted``) and on any exception.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder that holds the deck and all it includes; ``waveforms.raw`` and ``engine.log`` are written there.
+    engine : Engine
+        From `select_engine`.
+    end_time : float
+        Simulated time that has to be reached, s; 0 for ``.op`` and sweeps.
+    deck : str
+        File name in the folder.
+    timeout : float, optional
+        Wall time allowed, s; None for no limit.
+    progress : callable, optional
+        Called about four times a second, and once at the end, with a `Progress`.
+
+    Returns
+    -------
+    RunResult
+        Only its verdict ``ok`` counts as a simulation. The rows of a run that was cut short are kept.
+
+    Raises
+    ------
+    RequestError
+        ``engine.no-deck`` if the deck is not there.
+    EngineError
+        ``engine.not-installed`` if the executable does not start.
+    """
+    folder = Path(folder).absolute()
+    if not (folder / deck).is_file():
+        raise RequestError(
+            "engine.no-deck", f'there is no "{deck}"', place=str(folder), remedy="write the netlist there first"
+        )
+    raw, log = folder / RAW_NAME, folder / LOG_NAME
+    for stale in (raw, log):  # rows of an earlier run must not count for this one
+        stale.unlink(missing_ok=True)
+    watch = _Watch(raw, end_time, progress)
+    verdict = _execute([engine.path, "-n", "-b", deck], folder, timeout, watch)
+    return _result(verdict, watch, folder, deck)
+
+
+class _Watch:
+    """Follow a raw file while it grows: the header is parsed once, then one row is read at each look."""
+
+    def __init__(self, raw: Path, end_time: float, report: Callable[[Progress], None] | None) -> None:
+        self.raw, self.end_time, self.report = raw, end_time, report
+        self.started = time.monotonic()
+        self.engine_s = 0.0
+        self.returncode = 0
+        self._header: RawHeader | None = None
+
+    def look(self) -> None:
+        """Tell the caller how far the run is, if there are rows."""
+        if self.report is None:
+            return
+        try:
+            self._header = self._header or read_header(self.raw)
+            rows = count_rows(self.raw, self._header)
+            reached = last_sweep_value(self.raw, self._header, rows)
+        except (EngineError, OSError):
+            return  # not written yet
+        self.report(Progress(reached, self.end_time, time.monotonic() - self.started, rows))
+
+
+def _execute(command: list[str | Path], folder: Path, timeout: float | None, watch: _Watch) -> Verdict | None:
+    """Run the command to its end; return a verdict if we ended it, None if it ended by itself."""
+    deadline = None if timeout is None else watch.started + timeout
+    process: subprocess.Popen[bytes] | None = None
+    verdict: Verdict | None = None
+    try:
+        with (folder / LOG_NAME).open("ab") as log:
+            process = start(command, folder, log)
+        verdict = _wait(process, deadline, watch)
+    except KeyboardInterrupt:
+        verdict = Verdict.INTERRUPTED
+    except OSError as error:
+        if process is not None:
+            raise
+        raise EngineError(
+            "engine.not-installed", f"cannot start {command[0]}: {error.strerror}", remedy="run: hgesim doctor"
+        ) from None
+    finally:
+        if process is not None:
+            kill_group(process)
+            watch.returncode = process.returncode
+        watch.engine_s = time.monotonic() - watch.started
+    return verdict
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: float | None, watch: _Watch) -> Verdict | None:
+    """Wait for the process, looking at its rows now and then; return `TIMEOUT` past the deadline."""
+    while True:
+        left = _POLL_S if deadline is None else min(_POLL_S, deadline - time.monotonic())
+        if left <= 0:
+            return Verdict.TIMEOUT
+        try:
+            process.wait(left)
+        except subprocess.TimeoutExpired:
+            watch.look()
+        else:
+            watch.look()
+            return None
+
+
+def _result(verdict: Verdict | None, watch: _Watch, folder: Path, deck: str) -> RunResult:
+    """Read log and rows, and judge them unless we ended the run ourselves."""
+    findings = read_log(_log_text(folder / LOG_NAME))
+    try:
+        data = read_raw(watch.raw)
+    except EngineError:
+        data = None
+    points = 0 if data is None else len(data.values)
+    reached = float(data.values[-1, 0].real) if data is not None and points else 0.0
+    if verdict is Verdict.TIMEOUT:
+        message = (
+            f"time is up after {watch.engine_s:.3g} s at {reached:.4g} s of {watch.end_time:.4g} s; raise the timeout"
+        )
+    elif verdict is Verdict.INTERRUPTED:
+        message = f"interrupted at {reached:.4g} s of {watch.end_time:.4g} s; the rows until then are kept"
+    else:
+        missing = () if data is None else _missing(folder / deck, data.names)
+        verdict, message = judge(data, findings, watch.returncode, watch.end_time, missing)
+    return RunResult(
+        verdict=verdict,
+        message=" ".join(message.split()),
+        folder=folder,
+        raw=watch.raw,
+        log=folder / LOG_NAME,
+        engine_s=watch.engine_s,
+        points=points,
+        iterations=findings.iterations,
+        returncode=watch.returncode,
+        reached=reached,
+        end_time=watch.end_time,
+        node=findings.node if verdict is Verdict.ABORTED else None,
+    )
+
+
+def _log_text(path: Path) -> str:
+    """Return the log, of a huge one its two ends."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return ""
+    if len(content) > 2 * _LOG_LIMIT:
+        content = content[:_LOG_LIMIT] + b"\n" + content[-_LOG_LIMIT:]
+    return content.decode("utf-8", "replace")
+
+
+def _missing(deck: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the voltages that the deck saves and the raw file lacks: ngspice drops an unknown one in silence."""
+    text = deck.read_text("utf-8", "replace").lower()
+    saved = [word for line in re.findall(r"^\.save[ \t](.*(?:\n\+.*)*)", text, re.MULTILINE) for word in line.split()]
+    return tuple(word for word in saved if re.fullmatch(r"v\([^,()]+\)", word) and word not in names)

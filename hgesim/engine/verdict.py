@@ -1,0 +1,228 @@
+"""Decide whether a finished process was a valid simulation: log, raw file and end time, never the exit status alone."""
+
+from __future__ import annotations
+
+import re
+import signal
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from hgesim.engine.raw import RawData, row_blocks
+
+__all__ = ["LogFindings", "RunResult", "Verdict", "judge", "read_log"]
+
+HUGE = 1e30  # ngspice caps a division by zero at 1e32: no voltage, current or time is that large
+_END_TOLERANCE = 1e-6
+
+_ABORTED = re.compile(
+    r"simulation\(s\) aborted|timestep too small|no convergence|operating point could not be simulated"
+    r"|finding the operating point .* failed|iteration limit reached",
+    re.IGNORECASE,
+)
+_FATAL = re.compile(
+    r"could not find a valid modelname|unknown subckt|simulation interrupted|fatal error|couldn't be loaded"
+    r"|unable to find definition of model|unknown device type|could not find include file|no data saved"
+    r"|no such (command|file|vector|parameter|device|model)|incomplete or empty netlist|no simulations run"
+    r"|no circuit loaded|out of memory",
+    re.IGNORECASE,
+)
+_ERROR_LINE = re.compile(r"\berror\b|no such|could not|can't|unable to|undefined", re.IGNORECASE)
+_TROUBLE = re.compile(r'trouble with (?:node "([^"]+)"|(?:\S+-)?instance (\S+))', re.IGNORECASE)
+_SINGULAR = re.compile(r"singular matrix:\s+check nodes? (\S+)", re.IGNORECASE)
+_ITERATIONS = re.compile(r"^\s*Total iterations = (\d+)", re.MULTILINE)
+
+
+class Verdict(StrEnum):
+    """Whether a simulation counts: only `OK` does."""
+
+    OK = "ok"
+    ABORTED = "aborted"
+    INTERRUPTED = "interrupted"
+    NONFINITE = "nonfinite"
+    TIMEOUT = "timeout"
+    ENGINE_ERROR = "engine-error"
+    END_NOT_REACHED = "end-not-reached"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Outcome of one engine run.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        Only ``ok`` counts as a simulation.
+    message : str
+        One line: what happened and what to do next; empty when ok.
+    folder, raw, log : Path
+        Run folder, waveforms file (may be missing) and engine log.
+    engine_s : float
+        Wall time of the engine process, s.
+    points : int
+        Whole rows in the waveforms file.
+    iterations : int or None
+        Newton iterations that ngspice reports at its end; None if it never got there.
+    returncode : int
+        Exit status; negative for a signal. Recorded, not trusted.
+    reached : float
+        Last time (or frequency) in the waveforms file, s (or Hz).
+    end_time : float
+        Time that was asked for, s; 0 for analyses without one.
+    node : str or None
+        Node or instance that ngspice blames for non-convergence.
+    user_init : bool
+        True if the user's own start-up files were read.
+    """
+
+    verdict: Verdict
+    message: str
+    folder: Path
+    raw: Path
+    log: Path
+    engine_s: float
+    points: int
+    iterations: int | None
+    returncode: int
+    reached: float
+    end_time: float
+    node: str | None = None
+    user_init: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """True if the verdict is ok."""
+        return self.verdict is Verdict.OK
+
+
+@dataclass(frozen=True)
+class LogFindings:
+    """What the log gives away: lines that tell of an abort or of a refusal, the node blamed, iterations."""
+
+    aborted: str = ""
+    fatal: str = ""
+    error: str = ""
+    node: str | None = None
+    iterations: int | None = None
+
+
+def read_log(text: str) -> LogFindings:
+    """Search an engine log for the lines that decide.
+
+    Parameters
+    ----------
+    text : str
+        Standard output and error of ngspice.
+    """
+    # ngspice echoes the deck's title there, and a title may say anything
+    lines = [line.strip() for line in re.split(r"[\r\n]+", text) if not line.startswith("Circuit:")]
+    body = "\n".join(lines)
+    trouble, singular, iterations = _TROUBLE.findall(body), _SINGULAR.findall(body), _ITERATIONS.findall(body)
+    blamed = next((name for pair in reversed(trouble) for name in pair if name), None) or (
+        singular[-1] if singular else None
+    )
+    return LogFindings(
+        aborted=_last_told(lines),
+        fatal=next((line for line in lines if _FATAL.search(line)), ""),
+        error=next((line for line in lines if _ERROR_LINE.search(line)), ""),
+        node=blamed,
+        iterations=int(iterations[-1]) if iterations else None,
+    )
+
+
+def _last_told(lines: list[str]) -> str:
+    """Return the most telling line of an abort: the one with time and node if there is one."""
+    found = [line for line in lines if _ABORTED.search(line)]
+    return next((line for line in found if "trouble" in line), found[0] if found else "")
+
+
+def judge(
+    data: RawData | None, findings: LogFindings, returncode: int, end_time: float, missing: tuple[str, ...] = ()
+) -> tuple[Verdict, str]:
+    """Give the verdict on a process that ended by itself.
+
+    Parameters
+    ----------
+    data : RawData or None
+        The waveforms; None if there is no readable file.
+    findings : LogFindings
+        What the log says.
+    returncode : int
+        Exit status of the process.
+    end_time : float
+        Time to be reached, s; 0 if the analysis has none.
+    missing : tuple of str
+        Vectors that the deck saves and the file lacks.
+
+    Returns
+    -------
+    tuple of Verdict and str
+        The verdict and one line of advice.
+    """
+    reached = _reached(data)
+    if returncode < 0:
+        return (
+            Verdict.ENGINE_ERROR,
+            f"ngspice was killed by {_signal_name(-returncode)}; out of memory, or a crash: see engine.log",
+        )
+    if findings.aborted and not (findings.fatal and data is None):
+        return Verdict.ABORTED, _abort_advice(findings, reached, end_time)
+    if findings.fatal:
+        return Verdict.ENGINE_ERROR, f"ngspice refused the deck: {findings.error or findings.fatal}"
+    if data is None or not len(data.values):
+        why = findings.error or "see engine.log"
+        return Verdict.ENGINE_ERROR, f"ngspice wrote no waveforms: {why}"
+    culprit = _first_unusable(data)
+    if culprit:
+        return (
+            Verdict.NONFINITE,
+            f"{culprit} is not finite or beyond 1e30; look for a division by zero or an unbounded source there",
+        )
+    if end_time > 0 and reached < end_time * (1 - _END_TOLERANCE):
+        return (
+            Verdict.END_NOT_REACHED,
+            f"ngspice stopped at {reached:.4g} s of {end_time:.4g} s; see engine.log and the free disk space",
+        )
+    if missing:
+        return (
+            Verdict.ENGINE_ERROR,
+            f"the deck saves {', '.join(missing)}, which the circuit does not have; check the names",
+        )
+    if returncode > 0 and not data.complete:
+        return (
+            Verdict.ENGINE_ERROR,
+            f"ngspice left with status {returncode} before it closed the waveforms; see engine.log",
+        )
+    return Verdict.OK, ""
+
+
+def _reached(data: RawData | None) -> float:
+    """Return the last value of the sweep (time, frequency), 0 without rows."""
+    return float(np.real(data.values[-1, 0])) if data is not None and len(data.values) else 0.0
+
+
+def _first_unusable(data: RawData) -> str:
+    """Name the first vector that holds NaN, infinity or a number beyond any physics; empty if all are sound."""
+    for block in row_blocks(data.values):
+        with np.errstate(invalid="ignore", over="ignore"):
+            sound = (np.abs(block) < HUGE).all(axis=0)
+        if not sound.all():
+            return data.names[int(np.argmin(sound))]
+    return ""
+
+
+def _abort_advice(findings: LogFindings, reached: float, end_time: float) -> str:
+    """Word an abort: where, when, and what to look at."""
+    when = f" at {reached:.4g} s of {end_time:.4g} s" if end_time > 0 else ""
+    where = f' near "{findings.node}"' if findings.node else ""
+    return f"ngspice gave up{when}{where} ({findings.aborted}); look there for a sharp edge or a floating node"
+
+
+def _signal_name(number: int) -> str:
+    """Return SIGKILL for 9."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
