@@ -13,11 +13,11 @@ import tempfile
 from pathlib import Path
 
 from hgesim.engine.process import clean_environment
+from hgesim.engine.remedies import COMPILER, LINKER, remedy_here
 from hgesim.errors import EngineError
 
 __all__ = ["cache_folder", "compile_bond", "openvaf", "openvaf_version"]
 
-_REMEDY = 'pip install "hgesim[osdi]" and install binutils, or use an engine without OSDI'
 _COMPILE_TIMEOUT_S = 120.0
 
 
@@ -79,13 +79,15 @@ def compile_bond(source: str, cache_dir: str | Path | None = None) -> Path:
     """
     compiler = openvaf()
     if compiler is None:
-        raise EngineError("engine.no-openvaf", "the Verilog-A compiler openvaf-r is not installed", remedy=_REMEDY)
+        raise EngineError(
+            "engine.no-openvaf", "the Verilog-A compiler openvaf-r is not installed", remedy=remedy_here(COMPILER)
+        )
     folder = Path(cache_dir) if cache_dir is not None else cache_folder()
     key = "\0".join((source, openvaf_version(compiler), platform.system(), platform.machine()))
     target = folder.absolute() / f"bond-{hashlib.sha256(key.encode()).hexdigest()[:24]}.osdi"
     if not target.is_file():
         if shutil.which("ld") is None:
-            raise EngineError("engine.no-openvaf", "openvaf-r needs the linker ld", remedy="apt-get install binutils")
+            raise EngineError("engine.no-openvaf", "openvaf-r needs the linker ld", remedy=remedy_here(LINKER))
         _compile(compiler, source, target)
     return target
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from hgesim.engine.bond import compile_bond, openvaf
 from hgesim.engine.process import kill_group, start
+from hgesim.engine.remedies import NGSPICE, remedy_here
 from hgesim.errors import EngineError, RequestError, nearest
 
-__all__ = ["OLDEST_MAJOR", "Engine", "find_engines", "install_hint", "probe", "select_engine"]
+__all__ = ["OLDEST_MAJOR", "Engine", "find_engines", "probe", "select_engine"]
 
 OLDEST_MAJOR = 39
 _KNOWN = ("ngspice",)
@@ -202,29 +203,11 @@ def select_engine(name: str = "ngspice", *, requires: frozenset[str] = frozenset
         )
     engines = find_engines()
     if not engines:
-        raise EngineError("engine.not-installed", "ngspice is not installed", remedy=install_hint())
+        raise EngineError("engine.not-installed", "ngspice is not installed", remedy=remedy_here(NGSPICE))
     for engine in engines:
         if engine.major >= OLDEST_MAJOR and requires <= engine.capabilities:
             return engine
     best = engines[0]
     lacks = ", ".join(sorted(requires - best.capabilities)) or f"what version {OLDEST_MAJOR} brought"
     shown = f"ngspice {best.version or 'of unknown version'}"
-    raise EngineError("engine.too-old", f"{shown} lacks {lacks}", place=str(best.path), remedy=install_hint())
-
-
-def install_hint() -> str:
-    """Return the line that installs a good ngspice on this system."""
-    import platform
-
-    if platform.system() == "Darwin":
-        return "brew install ngspice"
-    try:
-        release = platform.freedesktop_os_release()
-    except OSError:
-        release = {}
-    if release.get("ID") == "debian" and release.get("VERSION_ID") == "12":
-        return (
-            "enable bookworm-backports in /etc/apt/sources.list.d, then: "
-            "apt-get update && apt-get install -t bookworm-backports ngspice libngspice0"
-        )
-    return "apt-get install ngspice libngspice0"
+    raise EngineError("engine.too-old", f"{shown} lacks {lacks}", place=str(best.path), remedy=remedy_here(NGSPICE))

@@ -6,6 +6,7 @@ import importlib.util
 import os
 from pathlib import Path
 
+from hgesim.engine.remedies import MODELS, remedy_here
 from hgesim.errors import EngineError
 
 __all__ = ["GF180_FILES", "gf180_models"]
@@ -35,9 +36,7 @@ def gf180_models() -> Path:
         folder = Path(root) / "pdk" / "gf180mcu" / "models"
         if _has_models(folder):
             return folder
-    raise EngineError(
-        "models.missing", "the GF180MCU transistor models are not installed", remedy='pip install "hgesim[gf180]"'
-    )
+    raise EngineError("models.missing", "the GF180MCU transistor models are not installed", remedy=remedy_here(MODELS))
 
 
 def _has_models(folder: Path) -> bool:

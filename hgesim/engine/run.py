@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 from hgesim.engine.engines import Engine
 from hgesim.engine.process import kill_group, start
 from hgesim.engine.raw import RawHeader, count_rows, last_sweep_value, read_header, read_raw
-from hgesim.engine.verdict import RunResult, Verdict, judge, read_log
+from hgesim.engine.verdict import RunResult, Verdict, judge, reached_by, read_log
 from hgesim.errors import EngineError, RequestError
 
 __all__ = ["LOG_NAME", "RAW_NAME", "Progress", "run_deck"]
@@ -89,6 +90,8 @@ def run_deck(
         raise RequestError(
             "engine.no-deck", f'there is no "{deck}"', place=str(folder), remedy="write the netlist there first"
         )
+    if not os.access(engine.path, os.X_OK):
+        raise _not_started(engine.path, "is not there or not executable")
     raw, log = folder / RAW_NAME, folder / LOG_NAME
     for stale in (raw, log):  # rows of an earlier run must not count for this one
         stale.unlink(missing_ok=True)
@@ -134,15 +137,17 @@ def _execute(command: list[str | Path], folder: Path, timeout: float | None, wat
     except OSError as error:
         if process is not None:
             raise
-        raise EngineError(
-            "engine.not-installed", f"cannot start {command[0]}: {error.strerror}", remedy="run: hgesim doctor"
-        ) from None
+        raise _not_started(command[0], error.strerror or "does not start") from None
     finally:
         if process is not None:
             kill_group(process)
             watch.returncode = process.returncode
         watch.engine_s = time.monotonic() - watch.started
     return verdict
+
+
+def _not_started(path: str | Path, why: str) -> EngineError:
+    return EngineError("engine.not-installed", why, place=str(path), remedy="run: hgesim doctor")
 
 
 def _wait(process: subprocess.Popen[bytes], deadline: float | None, watch: _Watch) -> Verdict | None:
@@ -168,7 +173,7 @@ def _result(verdict: Verdict | None, watch: _Watch, folder: Path, deck: str) -> 
     except EngineError:
         data = None
     points = 0 if data is None else len(data.values)
-    reached = float(data.values[-1, 0].real) if data is not None and points else 0.0
+    reached = reached_by(data)
     if verdict is Verdict.TIMEOUT:
         message = (
             f"time is up after {watch.engine_s:.3g} s at {reached:.4g} s of {watch.end_time:.4g} s; raise the timeout"
@@ -206,7 +211,9 @@ def _log_text(path: Path) -> str:
 
 
 def _missing(deck: Path, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the voltages that the deck saves and the raw file lacks: ngspice drops an unknown one in silence."""
+    """Return what the deck saves and the raw file lacks: ngspice drops an unknown one in silence."""
     text = deck.read_text("utf-8", "replace").lower()
-    saved = [word for line in re.findall(r"^\.save[ \t](.*(?:\n\+.*)*)", text, re.MULTILINE) for word in line.split()]
-    return tuple(word for word in saved if re.fullmatch(r"v\([^,()]+\)", word) and word not in names)
+    lines = re.findall(r"^\.save[ \t](.*(?:\n\+.*)*)", text, re.MULTILINE)
+    saved = [word for line in lines for word in re.sub(r"(\$ |;).*", "", line).split()]
+    checked = [word for word in saved if re.fullmatch(r"[vi]\([^,()]+\)", word) and word not in ("v(0)", "v(gnd)")]
+    return tuple(word for word in checked if word not in names)

@@ -12,14 +12,14 @@ import numpy as np
 
 from hgesim.engine.raw import RawData, row_blocks
 
-__all__ = ["LogFindings", "RunResult", "Verdict", "judge", "read_log"]
+__all__ = ["LogFindings", "RunResult", "Verdict", "judge", "reached_by", "read_log"]
 
 HUGE = 1e30  # ngspice caps a division by zero at 1e32: no voltage, current or time is that large
 _END_TOLERANCE = 1e-6
 
 _ABORTED = re.compile(
-    r"simulation\(s\) aborted|timestep too small|no convergence|operating point could not be simulated"
-    r"|finding the operating point .* failed|iteration limit reached",
+    r"simulation\(s\) aborted|timestep too small|operating point could not be simulated"
+    r"|finding the operating point .* failed",
     re.IGNORECASE,
 )
 _FATAL = re.compile(
@@ -124,15 +124,24 @@ def read_log(text: str) -> LogFindings:
         singular[-1] if singular else None
     )
     return LogFindings(
-        aborted=_last_told(lines),
+        aborted=_most_telling(lines),
         fatal=next((line for line in lines if _FATAL.search(line)), ""),
-        error=next((line for line in lines if _ERROR_LINE.search(line)), ""),
+        error=_first_error(lines),
         node=blamed,
         iterations=int(iterations[-1]) if iterations else None,
     )
 
 
-def _last_told(lines: list[str]) -> str:
+def _first_error(lines: list[str]) -> str:
+    """Return the first line that tells of an error, with the next where ngspice goes on there."""
+    filled = [line for line in lines if line]
+    for number, line in enumerate(filled):
+        if _ERROR_LINE.search(line):
+            return " ".join(filled[number : number + 2]) if line.endswith((":", "from line")) else line
+    return ""
+
+
+def _most_telling(lines: list[str]) -> str:
     """Return the most telling line of an abort: the one with time and node if there is one."""
     found = [line for line in lines if _ABORTED.search(line)]
     return next((line for line in found if "trouble" in line), found[0] if found else "")
@@ -161,7 +170,7 @@ def judge(
     tuple of Verdict and str
         The verdict and one line of advice.
     """
-    reached = _reached(data)
+    reached = reached_by(data)
     if returncode < 0:
         return (
             Verdict.ENGINE_ERROR,
@@ -198,9 +207,11 @@ def judge(
     return Verdict.OK, ""
 
 
-def _reached(data: RawData | None) -> float:
-    """Return the last value of the sweep (time, frequency), 0 without rows."""
-    return float(np.real(data.values[-1, 0])) if data is not None and len(data.values) else 0.0
+def reached_by(data: RawData | None) -> float:
+    """Return the last time or frequency of the rows, s or Hz; 0 without one."""
+    if data is None or not len(data.values) or data.names[0] not in ("time", "frequency"):
+        return 0.0
+    return float(np.real(data.values[-1, 0]))
 
 
 def _first_unusable(data: RawData) -> str:
@@ -217,7 +228,8 @@ def _abort_advice(findings: LogFindings, reached: float, end_time: float) -> str
     """Word an abort: where, when, and what to look at."""
     when = f" at {reached:.4g} s of {end_time:.4g} s" if end_time > 0 else ""
     where = f' near "{findings.node}"' if findings.node else ""
-    return f"ngspice gave up{when}{where} ({findings.aborted}); look there for a sharp edge or a floating node"
+    cause = findings.aborted if findings.node else findings.error or findings.aborted
+    return f"ngspice gave up{when}{where} ({cause}); look there for a sharp edge or a floating node"
 
 
 def _signal_name(number: int) -> str:
