@@ -1,1 +1,33 @@
-"""."""
+"""Networks: a validated value with its exact DC solution and adjoint gradient, from a graph, a file or a seed."""
+
+from __future__ import annotations
+
+from hgesim.network.disc import DiscParameters, dopant_disc
+from hgesim.network.files import read_network, write_network
+from hgesim.network.graphs import from_graph, to_graph
+from hgesim.network.laws import Hopping, Law, Ohmic, Sinh
+from hgesim.network.model import Network
+from hgesim.network.resistive import LawFactory, complete, hopping, lattice, ohmic, random_geometric, sinh
+from hgesim.network.solver import Solution
+
+__all__ = [
+    "DiscParameters",
+    "Hopping",
+    "Law",
+    "LawFactory",
+    "Network",
+    "Ohmic",
+    "Sinh",
+    "Solution",
+    "complete",
+    "dopant_disc",
+    "from_graph",
+    "hopping",
+    "lattice",
+    "ohmic",
+    "random_geometric",
+    "read_network",
+    "sinh",
+    "to_graph",
+    "write_network",
+]

@@ -1,0 +1,264 @@
+"""Dopants in a disc between electrodes on its rim: the reconfigurable nonlinear-processing unit."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hgesim.errors import RequestError, nearest
+from hgesim.network.checks import components
+from hgesim.network.laws import FloatArray, Hopping
+from hgesim.network.model import Network
+from hgesim.seeds import generator
+from hgesim.units import parse_quantity
+
+__all__ = ["DiscParameters", "disc_levers", "dopant_disc", "join_parts", "ring"]
+
+ELEMENTARY_CHARGE = 1.602176634e-19  # C
+RIM = 1.05  # radius of the electrodes in radii of the disc
+SETTINGS = 60  # random control settings that the calibration looks at
+CONTROL_RANGE, INPUT_LEVEL = 0.6, 0.3  # V, during calibration
+_UNITS = {
+    "radius": "m",
+    "localisation": "m",
+    "spacing": "m",
+    "cutoff": "m",
+    "disorder": "eV",
+    "temperature": "K",
+    "current": "A",
+    "site_leak": "S",
+}
+
+
+@dataclass(frozen=True)
+class DiscParameters:
+    """What describes a dopant disc, apart from the seed. Lengths may be given as ``"50 nm"`` and so on.
+
+    Parameters
+    ----------
+    dopants, electrodes : int
+        How many.
+    inputs : tuple of int
+        Electrodes with the role input; 0 is the output, the rest are controls.
+    radius : float
+        Of the disc, in metre; the electrodes stand at 1.05 radii.
+    localisation : float
+        Radius a of the wave function in ``exp(-2 r/a)``, in metre.
+    spacing : float
+        Least distance of two dopants, in metre.
+    cutoff : float
+        Longest bond, in metre.
+    disorder : float
+        Standard deviation of the site levels, in eV.
+    temperature : float
+        In kelvin.
+    current : float
+        Typical spread of the output current over the input cases, in ampere: fixes the attempt frequency.
+    site_leak : float
+        In siemens. The default changes the output by less than 1e-5 of `current` (measured on ten devices).
+    """
+
+    dopants: int = 20
+    electrodes: int = 8
+    inputs: tuple[int, ...] = (2, 5)
+    radius: float = 50e-9
+    localisation: float = 3e-9
+    spacing: float = 3e-9
+    cutoff: float = 40e-9
+    disorder: float = 0.05
+    temperature: float = 77.0
+    current: float = 50e-9
+    site_leak: float = 1e-13
+
+    def __post_init__(self) -> None:
+        """Read quantities and refuse what cannot be drawn."""
+        for name, unit in _UNITS.items():
+            value = parse_quantity(getattr(self, name), unit, place=name)
+            if value < 0 or (value == 0 and name not in ("disorder", "spacing", "site_leak")):
+                raise RequestError("network.bad-value", f"{value:g} {unit}", place=name, remedy="a positive number")
+            object.__setattr__(self, name, value)
+        if self.dopants < 1 or self.electrodes < 2:
+            raise RequestError(
+                "network.bad-value",
+                f"{self.dopants} dopants and {self.electrodes} electrodes",
+                remedy="at least one dopant and two electrodes",
+            )
+        object.__setattr__(self, "inputs", tuple(self.inputs))
+        for number in self.inputs:
+            if not 0 < number < self.electrodes:
+                raise RequestError(
+                    "network.no-electrode",
+                    f"input electrode {number}",
+                    place="inputs",
+                    remedy=f"1 to {self.electrodes - 1}; 0 is the output",
+                )
+
+
+def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: Any) -> Network:
+    """Draw a dopant network in a disc.
+
+    Sites are uniform in the disc, levels normal, lever arms those of Laplace's equation with the rim as boundary.
+    All pairs within the cutoff are bonded, except two electrodes; an electrode out of reach is bonded to its nearest
+    site, and parts out of reach of each other by their shortest gap. The attempt frequency is calibrated: the median over
+    60 random control settings (+-0.6 V) of the standard deviation of the output current over all input cases
+    (+-0.3 V) equals `current`. It is kept in `Network.meta`.
+
+    Parameters
+    ----------
+    seed : int
+        Of the device. Positions, levels and calibration are independent streams.
+    parameters : DiscParameters, optional
+        The description; the defaults otherwise.
+    **changes
+        Fields of `DiscParameters` to change.
+
+    Returns
+    -------
+    Network
+        Electrodes ``e0`` (output), ``e1``, ... counter-clockwise from angle 0; dopants ``d0``, ``d1``, ...
+
+    Raises
+    ------
+    RequestError
+        ``network.unknown-field``, ``network.bad-value``, ``network.crowded``.
+    """
+    base = parameters or DiscParameters()
+    known = [field.name for field in dataclasses.fields(base)]
+    for name in changes:
+        if name not in known:
+            raise RequestError("network.unknown-field", f'"{name}"', place="dopant_disc", remedy=nearest(name, known))
+    p = dataclasses.replace(base, **changes)
+    sites = _scatter(p, generator(seed, "network", "positions"))
+    rim = ring(p.electrodes, RIM * p.radius)
+    bonds, lengths = _pairs(sites, rim, p.cutoff)
+    overlap = np.exp(-2.0 * lengths / p.localisation)
+    frequency = p.current / ELEMENTARY_CHARGE / float(np.exp(np.log(overlap).mean()))
+    for _ in range(3):  # the leak makes the current not quite proportional to the rates
+        network = Network(
+            site_labels=tuple(f"d{k}" for k in range(p.dopants)),
+            electrode_labels=tuple(f"e{k}" for k in range(p.electrodes)),
+            roles=tuple("output" if k == 0 else "input" if k in p.inputs else "control" for k in range(p.electrodes)),
+            levels=generator(seed, "network", "levels").normal(0.0, p.disorder, p.dopants),
+            levers=disc_levers(sites, rim),
+            site_positions=sites,
+            electrode_positions=rim,
+            bond_sites=bonds,
+            bond_laws=tuple(Hopping(rate) for rate in (ELEMENTARY_CHARGE * frequency * overlap).tolist()),
+            temperature=p.temperature,
+            site_leak=p.site_leak,
+            meta=(("generator", "dopant_disc"), ("seed", int(seed)), ("attempt_frequency", frequency)),
+        )
+        found = typical_spread(network, generator(seed, "network", "calibration"))
+        if abs(found / p.current - 1.0) < 1e-6:
+            break
+        frequency *= p.current / found
+    return network
+
+
+def typical_spread(network: Network, random: np.random.Generator) -> float:
+    """Return the median over control settings of the spread of the output over the input cases, in ampere.
+
+    Without inputs, the spread over the control settings.
+    """
+    volts = np.zeros((SETTINGS, 2 ** len(network.inputs), network.n_electrodes))
+    volts[:, :, network.controls] = random.uniform(-CONTROL_RANGE, CONTROL_RANGE, (SETTINGS, 1, len(network.controls)))
+    cases = np.array(list(itertools.product((-INPUT_LEVEL, INPUT_LEVEL), repeat=len(network.inputs))))
+    volts[:, :, network.inputs] = cases
+    current = network.output_current(volts)
+    return float(np.median(current.std(axis=1)) if network.inputs else current.std())
+
+
+def ring(count: int, radius: float) -> FloatArray:
+    """Return positions equally spaced on a circle, counter-clockwise from angle 0, (count, 2) in metre."""
+    angle = 2.0 * np.pi * np.arange(count) / count
+    return radius * np.column_stack([np.cos(angle), np.sin(angle)])
+
+
+def disc_levers(sites: FloatArray, electrodes: FloatArray) -> FloatArray:
+    """Return lever arms from the Poisson kernel of a disc, (N, E), summing to 1 for each site.
+
+    Parameters
+    ----------
+    sites : ndarray, (N, 2)
+        Positions in metre.
+    electrodes : ndarray, (E, 2)
+        Positions in metre, on one circle around the sites.
+
+    Raises
+    ------
+    RequestError
+        ``network.no-disc`` when the electrodes are not on one circle around all sites.
+    """
+    if not (np.isfinite(sites).all() and np.isfinite(electrodes).all()):
+        raise RequestError("network.no-disc", "positions are missing", remedy="give every node pos, or levers itself")
+    centre = electrodes.mean(axis=0)
+    distance = np.linalg.norm(electrodes - centre, axis=1)
+    rim, inside = distance.mean(), ((sites - centre) ** 2).sum(axis=1)
+    if np.ptp(distance) > 0.01 * rim or (inside >= rim**2).any():
+        raise RequestError(
+            "network.no-disc",
+            "the electrodes do not stand on one circle around all sites",
+            remedy="give lever arms node by node",
+        )
+    kernel = (rim**2 - inside)[:, None] / ((sites[:, None] - electrodes) ** 2).sum(axis=2)
+    return kernel / kernel.sum(axis=1, keepdims=True)
+
+
+def join_parts(n_sites: int, positions: FloatArray, bonds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Add the shortest bonds that leave no electrode without one and make the network one piece.
+
+    Parameters
+    ----------
+    n_sites : int
+        Nodes from `n_sites` on are electrodes, which are not bonded to each other.
+    positions : ndarray, (nodes, 2)
+        In metre.
+    bonds : ndarray of int, (B, 2)
+        The bonds so far.
+
+    Returns
+    -------
+    ndarray of int, (B + added, 2)
+        The bonds so far and the added ones: a lone electrode to its nearest site, then, again and again, the first
+        part to the rest by its shortest gap.
+    """
+    distance = np.linalg.norm(positions[:, None] - positions, axis=2)
+    for electrode in np.setdiff1d(np.arange(n_sites, len(positions)), bonds):
+        bonds = np.vstack([bonds, [int(distance[electrode, :n_sites].argmin()), electrode]])
+    distance[n_sites:, n_sites:] = np.inf
+    while len(parts := components(len(positions), bonds)) > 1:
+        part = np.array(parts[0])
+        rest = np.setdiff1d(np.arange(len(positions)), part)
+        near, far = np.unravel_index(int(distance[np.ix_(part, rest)].argmin()), (len(part), len(rest)))
+        bonds = np.vstack([bonds, [part[near], rest[far]]])
+    return bonds
+
+
+def _scatter(p: DiscParameters, random: np.random.Generator) -> FloatArray:
+    sites: list[FloatArray] = []
+    for _ in range(1000 * p.dopants):
+        point = random.uniform(-p.radius, p.radius, 2)
+        if np.hypot(*point) < p.radius and all(np.hypot(*(point - other)) > p.spacing for other in sites):
+            sites.append(point)
+            if len(sites) == p.dopants:
+                return np.array(sites)
+    raise RequestError(
+        "network.crowded",
+        f"only {len(sites)} of {p.dopants} dopants found room",
+        place="spacing",
+        remedy="use fewer dopants, a wider disc or a smaller spacing",
+    )
+
+
+def _pairs(sites: FloatArray, rim: FloatArray, cutoff: float) -> tuple[NDArray[np.int64], FloatArray]:
+    positions = np.vstack([sites, rim])
+    first, second = np.triu_indices(len(positions), 1)
+    length = np.linalg.norm(positions[first] - positions[second], axis=1)
+    near = (length < cutoff) & (first < len(sites))
+    bonds = join_parts(len(sites), positions, np.column_stack([first, second])[near].astype(np.int64))
+    return bonds, np.linalg.norm(positions[bonds[:, 0]] - positions[bonds[:, 1]], axis=1)

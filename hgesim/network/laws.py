@@ -1,0 +1,152 @@
+"""The laws of conduction that a bond can follow, as values and as vectorised functions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LAWS", "BondState", "Hopping", "Law", "Ohmic", "Sinh", "hopping_state", "sinh_state"]
+
+FloatArray = NDArray[np.float64]
+
+KINK = 0.1  # half-width, in units of 2kT, of the rounded corner of |eps_i - eps_j|
+MAX_EXPONENT = 300.0  # keeps a wild Newton guess finite; a bond at 300 scales carries no physical current
+
+
+@dataclass(frozen=True)
+class Hopping:
+    r"""Phonon-assisted hopping between two localised sites, or between a site and an electrode.
+
+    With ``x = (eps - mu)/2kT`` at either end and ``D(z) = sqrt(z^2 + 0.01) - 0.1`` in the place of ``|z|``::
+
+        I = rate * exp(-D((eps_i - eps_j)/2kT)) * sinh((mu_i - mu_j)/2kT) / (2 cosh(x_i) cosh(x_j))
+
+    At an electrode ``eps = mu = V``, so that its cosh is 1.
+
+    Parameters
+    ----------
+    rate : float
+        Elementary charge times attempt frequency times ``exp(-2 r/a)``, in ampere.
+
+    Notes
+    -----
+    Mean field of Miller-Abrahams rates (Miller and Abrahams, Phys. Rev. 120, 745 (1960); Ambegaokar, Halperin and
+    Langer, Phys. Rev. B 4, 2612 (1971)), exact for uncorrelated occupations beyond linear response.
+    """
+
+    rate: float
+
+
+@dataclass(frozen=True)
+class Sinh:
+    """A bond with ``I = conductance * scale * sinh(v / scale)``: two antiparallel diodes.
+
+    Parameters
+    ----------
+    conductance : float
+        Slope at zero volt, in siemens.
+    scale : float
+        Voltage over which the current grows by e, in volt.
+    """
+
+    conductance: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class Ohmic:
+    """A resistor: ``I = conductance * v``.
+
+    Parameters
+    ----------
+    conductance : float
+        In siemens.
+    """
+
+    conductance: float
+
+
+Law = Hopping | Sinh | Ohmic
+LAWS: dict[str, type[Hopping] | type[Sinh] | type[Ohmic]] = {"hopping": Hopping, "sinh": Sinh, "ohmic": Ohmic}
+UNITS = {"rate": "A", "conductance": "S", "scale": "V"}
+
+
+def law_name(law: Law) -> str:
+    """Return the name by which graphs and files call a law."""
+    return type(law).__name__.lower()
+
+
+def law_values(law: Law) -> dict[str, float]:
+    """Return the parameters of a law, in SI units, by name."""
+    return {field.name: float(getattr(law, field.name)) for field in fields(law)}
+
+
+def law_problem(law: object) -> str:
+    """Say what is wrong with a law, or return the empty text."""
+    if not isinstance(law, Hopping | Sinh | Ohmic):
+        return f"{law!r} is no bond law"
+    for name, value in law_values(law).items():
+        if not (math.isfinite(value) and value > 0):
+            return f"{name} = {value:g} {UNITS[name]} is not a positive number"
+    return ""
+
+
+class BondState(NamedTuple):
+    """Current of bonds from end i to end j and its derivatives, each of shape (points, bonds)."""
+
+    current: FloatArray
+    mu_i: FloatArray
+    mu_j: FloatArray
+    eps_i: FloatArray
+    eps_j: FloatArray
+
+
+class SiteState(NamedTuple):
+    """What a hopping bond sees of the nodes at its ends: (points, nodes), energies in units of 2kT."""
+
+    mu: FloatArray
+    eps: FloatArray
+    log_cosh: FloatArray
+    tanh: FloatArray
+
+
+def hopping_state(sites: SiteState, ends: tuple[NDArray[np.intp], NDArray[np.intp]], log_rate: FloatArray) -> BondState:
+    """Evaluate hopping bonds, as exponentials of sums of logarithms so that nothing overflows.
+
+    Parameters
+    ----------
+    sites : SiteState
+        Reduced node variables.
+    ends : tuple of ndarray
+        Node numbers of the ends, (bonds,) each.
+    log_rate : ndarray, (bonds,)
+        Natural logarithm of the rate in ampere.
+
+    Returns
+    -------
+    BondState
+        Currents in ampere, derivatives in ampere per unit of 2kT.
+    """
+    i, j = ends
+    difference = sites.eps[:, i] - sites.eps[:, j]
+    rounded = np.sqrt(difference**2 + KINK**2)
+    drive = sites.mu[:, i] - sites.mu[:, j]
+    size = np.abs(drive)
+    # 4 cosh cosh e^D = denominator; |sinh| = e^|u| (1 - e^-2|u|)/2 keeps its digits at small drive
+    top = 0.25 * np.exp(log_rate + KINK - rounded - sites.log_cosh[:, i] - sites.log_cosh[:, j] + size)
+    fall = np.expm1(-2.0 * size)
+    current = np.copysign(-top * fall, drive)
+    slope = top * (2.0 + fall)
+    block_i, block_j = current * sites.tanh[:, i], current * sites.tanh[:, j]
+    climb = current * (difference / rounded)
+    return BondState(current, slope + block_i, block_j - slope, -climb - block_i, climb - block_j)
+
+
+def sinh_state(voltage: FloatArray, conductance: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return current (A) and slope (S) of sinh bonds at the given voltages, (points, bonds)."""
+    reduced = np.clip(voltage / scale, -MAX_EXPONENT, MAX_EXPONENT)
+    return conductance * scale * np.sinh(reduced), conductance * np.cosh(reduced)

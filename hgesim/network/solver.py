@@ -1,0 +1,295 @@
+"""Kirchhoff's current law for a whole batch of electrode voltages: Newton's method and the adjoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hgesim.errors import HgeError
+from hgesim.network.laws import BondState, FloatArray, Hopping, Ohmic, Sinh, SiteState, hopping_state, sinh_state
+
+if TYPE_CHECKING:
+    from hgesim.network.model import Network
+
+__all__ = ["Circuit", "Solution", "adjoint", "compile_network", "solve_batch"]
+
+RELATIVE = 1e-9  # allowed error of Kirchhoff's law against the sum of |I| at the node
+FLOOR = 1e-13  # volt: rounding of a potential of order 1 V, below which a node error means nothing
+STEP = 1e-9  # volt: the last Newton step must be smaller
+CHUNK_BYTES = 8e6  # work on so many points at once that the matrices stay in the cache
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Operating points of a network.
+
+    Parameters
+    ----------
+    currents : ndarray, (..., E)
+        Current out of the network into each electrode, in ampere.
+    potentials : ndarray, (..., N)
+        Electrochemical potential of each site, in volt.
+    iterations : int
+        Newton iterations of the slowest point.
+    residual : float
+        Largest error of Kirchhoff's law, relative to the sum of |I| at the node.
+    fallbacks : int
+        Points that plain Newton did not solve and continuation did.
+    """
+
+    currents: FloatArray
+    potentials: FloatArray
+    iterations: int
+    residual: float
+    fallbacks: int
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A network as arrays, ready for evaluation. `hop`, `sinh` and `ohmic` are the bond numbers of each law."""
+
+    n_sites: int
+    ends: tuple[NDArray[np.intp], NDArray[np.intp]]
+    incidence: FloatArray  # (B, nodes): +1 at end i, -1 at end j
+    pairs: NDArray[np.intp]  # first bond of each run of bonds between the same two sites
+    inner: NDArray[np.intp]  # bonds with a site at both ends
+    hop: NDArray[np.intp]
+    log_rate: FloatArray
+    sinh: NDArray[np.intp]
+    sinh_values: FloatArray  # (2, bonds): conductance, scale
+    ohmic: NDArray[np.intp]
+    conductance: FloatArray
+    levels: FloatArray
+    levers: FloatArray
+    kt: float
+    leak: float
+    output: int
+
+    @property
+    def limit(self) -> float:
+        """Largest Newton step in volt that the steepest law bears."""
+        limits = [4.0 * self.kt] if len(self.hop) else []
+        if len(self.sinh):
+            limits.append(4.0 * float(self.sinh_values[1].min()))
+        return min(limits, default=np.inf)
+
+
+class Result(NamedTuple):
+    """Potentials of a batch with what is known about them: all (points, ...)."""
+
+    mu: FloatArray
+    done: NDArray[np.bool_]
+    iterations: int
+    residual: FloatArray
+
+
+def compile_network(network: Network) -> Circuit:
+    """Arrange a network for evaluation."""
+    n, nodes = network.n_sites, network.n_sites + network.n_electrodes
+    i, j = (network.bond_sites[:, end].astype(np.intp) for end in (0, 1))
+    rows = np.arange(network.n_bonds)
+    incidence = np.zeros((network.n_bonds, nodes))
+    incidence[rows, i], incidence[rows, j] = 1.0, -1.0
+    inner = np.flatnonzero((i < n) & (j < n))
+    key = i[inner] * nodes + j[inner]
+    laws = network.bond_laws
+    hop = np.array([b for b, law in enumerate(laws) if isinstance(law, Hopping)], dtype=np.intp)
+    sinh = np.array([b for b, law in enumerate(laws) if isinstance(law, Sinh)], dtype=np.intp)
+    ohmic = np.array([b for b, law in enumerate(laws) if isinstance(law, Ohmic)], dtype=np.intp)
+    sinh_values = [(law.conductance, law.scale) for law in laws if isinstance(law, Sinh)]
+    return Circuit(
+        n_sites=n,
+        ends=(i, j),
+        incidence=incidence,
+        pairs=np.flatnonzero(np.r_[True, key[1:] != key[:-1]][: len(key)]),
+        inner=inner,
+        hop=hop,
+        log_rate=np.log([law.rate for law in laws if isinstance(law, Hopping)]),
+        sinh=sinh,
+        sinh_values=np.array(sinh_values, dtype=float).reshape(-1, 2).T,
+        ohmic=ohmic,
+        conductance=np.array([law.conductance for law in laws if isinstance(law, Ohmic)], dtype=float),
+        levels=network.levels,
+        levers=network.levers,
+        kt=network.kT,
+        leak=network.site_leak,
+        output=n + network.output,
+    )
+
+
+def evaluate(circuit: Circuit, mu: FloatArray, volts: FloatArray) -> BondState:
+    """Evaluate all bonds: currents (points, B) in ampere, derivatives in siemens."""
+    i, j = circuit.ends
+    potential = np.concatenate([mu, volts], axis=1)
+    if len(circuit.hop) == len(i):
+        return _hopping(circuit, potential, volts, circuit.ends)
+    state = BondState(*np.zeros((5, len(mu), len(i))))
+    if len(circuit.hop):
+        part = _hopping(circuit, potential, volts, (i[circuit.hop], j[circuit.hop]))
+        for whole, piece in zip(state, part, strict=True):
+            whole[:, circuit.hop] = piece
+    drop = potential[:, i] - potential[:, j]
+    if len(circuit.sinh):
+        state.current[:, circuit.sinh], slope = sinh_state(drop[:, circuit.sinh], *circuit.sinh_values)
+        state.mu_i[:, circuit.sinh], state.mu_j[:, circuit.sinh] = slope, -slope
+    if len(circuit.ohmic):
+        state.current[:, circuit.ohmic] = circuit.conductance * drop[:, circuit.ohmic]
+        state.mu_i[:, circuit.ohmic], state.mu_j[:, circuit.ohmic] = circuit.conductance, -circuit.conductance
+    return state
+
+
+def _hopping(
+    circuit: Circuit, potential: FloatArray, volts: FloatArray, ends: tuple[NDArray[np.intp], NDArray[np.intp]]
+) -> BondState:
+    n, unit = circuit.n_sites, 2.0 * circuit.kt
+    eps = np.concatenate([circuit.levels + volts @ circuit.levers.T, volts], axis=1) / unit
+    reduced = potential / unit
+    x = (eps - reduced)[:, :n]
+    log_cosh, tanh = np.zeros_like(eps), np.zeros_like(eps)  # an electrode has eps = mu
+    size = np.abs(x)
+    log_cosh[:, :n] = size + np.log1p(np.exp(-2.0 * size)) - np.log(2.0)
+    tanh[:, :n] = np.tanh(x)
+    state = hopping_state(SiteState(reduced, eps, log_cosh, tanh), ends, circuit.log_rate)
+    return BondState(state.current, *(slope / unit for slope in state[1:]))
+
+
+def jacobian(circuit: Circuit, state: BondState) -> tuple[FloatArray, FloatArray]:
+    """Return d(current leaving a site)/d(potential of a site), (points, N, N), and its diagonal, (points, N)."""
+    n, inner = circuit.n_sites, circuit.inner
+    out, into = np.maximum(circuit.incidence[:, :n], 0.0), np.maximum(-circuit.incidence[:, :n], 0.0)
+    diagonal = state.mu_i @ out - state.mu_j @ into + circuit.leak
+    matrix = np.zeros((len(diagonal), n, n))
+    upper, lower = state.mu_j[:, inner], -state.mu_i[:, inner]
+    if len(circuit.pairs) < len(inner):  # parallel bonds add up
+        upper, lower = (np.add.reduceat(part, circuit.pairs, axis=1) for part in (upper, lower))
+    first = inner[circuit.pairs]
+    i, j = circuit.ends[0][first], circuit.ends[1][first]
+    matrix[:, i, j], matrix[:, j, i] = upper, lower
+    sites = np.arange(n)
+    matrix[:, sites, sites] = diagonal
+    return matrix, diagonal
+
+
+def newton(circuit: Circuit, volts: FloatArray, start: FloatArray, *, limit: float, most: int) -> Result:
+    """Iterate to the operating points of a batch, each point until it has converged.
+
+    The Jacobian is an M-matrix with dominant columns, so that rows scaled by the diagonal suffice; the step of a
+    point is clipped to `limit` volt per site.
+    """
+    mu, active = start.copy(), np.arange(len(start))
+    done, residual = np.zeros(len(start), dtype=bool), np.full(len(start), np.inf)
+    magnitude = np.abs(circuit.incidence[:, : circuit.n_sites])
+    small = np.zeros(len(start), dtype=bool)
+    iteration = 0
+    for iteration in range(1, most + 1):  # noqa: B007
+        here = mu[active]
+        state = evaluate(circuit, here, volts[active])
+        leak = circuit.leak * here
+        error = (state.current @ circuit.incidence)[:, : circuit.n_sites] + leak
+        matrix, diagonal = jacobian(circuit, state)
+        scale = 1.0 / np.maximum(diagonal, 1e-290)
+        total = np.abs(state.current) @ magnitude + np.abs(leak)
+        allowed = RELATIVE * total + FLOOR * diagonal
+        good = small & (np.abs(error) <= allowed).all(axis=1)
+        residual[active] = np.max(np.abs(error) / np.maximum(total + FLOOR / RELATIVE * diagonal, 1e-290), axis=1)
+        done[active[good]] = True
+        if good.all():
+            break
+        active, keep = active[~good], ~good
+        step = np.linalg.solve(matrix[keep] * scale[keep][:, :, None], -(error * scale)[keep][:, :, None])[:, :, 0]
+        small = (np.abs(step) < STEP).all(axis=1)
+        mu[active] += np.clip(step, -limit, limit)
+    return Result(mu, done, iteration, residual)
+
+
+def first_guess(circuit: Circuit, volts: FloatArray) -> FloatArray:
+    """Guess potentials: the gate potential where there are lever arms, else the mean of the electrodes."""
+    weight = circuit.levers.sum(axis=1, keepdims=True)
+    share = np.full_like(circuit.levers, 1.0 / circuit.levers.shape[1])
+    np.divide(circuit.levers, weight, out=share, where=weight > 1e-9)
+    return volts @ share.T
+
+
+def continuation(circuit: Circuit, volts: FloatArray) -> Result:
+    """Raise the voltages from zero, where all potentials vanish, with ever more and shorter steps."""
+    limit, iterations = circuit.limit / 4.0, 0
+    for stages in (20, 200):
+        mu = np.zeros((len(volts), circuit.n_sites))
+        for stage in range(1, stages + 1):
+            result = newton(circuit, volts * (stage / stages), mu, limit=limit, most=100)
+            mu, iterations = result.mu, iterations + result.iterations
+        if result.done.all():
+            break
+    return Result(mu, result.done, iterations, result.residual)
+
+
+def solve_batch(circuit: Circuit, volts: FloatArray, start: FloatArray | None, labels: tuple[str, ...]) -> Solution:
+    """Solve Kirchhoff's law at each row of `volts`, (points, E).
+
+    Raises
+    ------
+    HgeError
+        ``network.no-convergence`` naming the worst site.
+    """
+    n, bonds = circuit.n_sites, len(circuit.ends[0])
+    mu = first_guess(circuit, volts) if start is None else start.copy()
+    currents = np.zeros_like(volts)
+    most, residual, fallbacks = 0, 0.0, 0
+    size = max(1, int(CHUNK_BYTES / (8 * (3 * n * n + 12 * bonds + 1))))
+    for begin in range(0, len(volts), size):
+        part = slice(begin, begin + size)
+        result = newton(circuit, volts[part], mu[part], limit=circuit.limit, most=100)
+        failed = np.flatnonzero(~result.done)
+        if len(failed):
+            second = continuation(circuit, volts[part][failed])
+            result.mu[failed], result.residual[failed] = second.mu, second.residual
+            result.done[failed] = second.done
+            result = result._replace(iterations=result.iterations + second.iterations)
+            fallbacks += len(failed)
+        if not result.done.all():
+            raise _no_convergence(circuit, volts[part], result, labels)
+        mu[part] = result.mu
+        most, residual = max(most, result.iterations), max(residual, float(result.residual.max(initial=0.0)))
+        currents[part] = -(evaluate(circuit, result.mu, volts[part]).current @ circuit.incidence)[:, n:]
+    return Solution(currents, mu, most, residual, fallbacks)
+
+
+def _no_convergence(circuit: Circuit, volts: FloatArray, result: Result, labels: tuple[str, ...]) -> HgeError:
+    bad = np.flatnonzero(~result.done)
+    mu, at = result.mu[bad], volts[bad]
+    current = evaluate(circuit, mu, at).current
+    error = (current @ circuit.incidence)[:, : circuit.n_sites] + circuit.leak * mu
+    total = np.abs(current) @ np.abs(circuit.incidence[:, : circuit.n_sites]) + 1e-290
+    point, site = np.unravel_index(int(np.argmax(np.abs(error) / total)), error.shape)
+    return HgeError(
+        "network.no-convergence",
+        f"Kirchhoff's law is off by {abs(error[point, site]):.3g} A at electrode voltages {at[point].tolist()}",
+        place=f"site {labels[site]}",
+        remedy="lower the voltages or raise site_leak",
+    )
+
+
+def adjoint(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> FloatArray:
+    """Return d(output current)/d(electrode voltage) at solved points, (points, E) in siemens.
+
+    One transposed solve gives the weight of an error at each site in the output; a bond then counts with the
+    difference of the weights at its ends.
+    """
+    n = circuit.n_sites
+    out, into = np.maximum(circuit.incidence, 0.0), np.maximum(-circuit.incidence, 0.0)
+    state = evaluate(circuit, mu, volts)
+    matrix, diagonal = jacobian(circuit, state)
+    scale = 1.0 / np.maximum(diagonal, 1e-290)
+    at_output = circuit.incidence[:, circuit.output]
+    source = ((state.mu_i * at_output) @ out + (state.mu_j * at_output) @ into)[:, :n]
+    transposed = matrix.transpose(0, 2, 1) * scale[:, :, None]
+    weight = np.zeros((len(volts), circuit.incidence.shape[1]))
+    weight[:, :n] = np.linalg.solve(transposed, (source * scale)[:, :, None])[:, :, 0]
+    weight[:, circuit.output] = -1.0
+    share = weight @ circuit.incidence.T
+    potential = (share * state.mu_i) @ out + (share * state.mu_j) @ into
+    level = (share * state.eps_i) @ out + (share * state.eps_j) @ into
+    return potential[:, n:] + level[:, n:] + level[:, :n] @ circuit.levers
