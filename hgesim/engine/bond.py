@@ -75,7 +75,8 @@ def compile_bond(source: str, cache_dir: str | Path | None = None) -> Path:
     Raises
     ------
     EngineError
-        ``engine.no-openvaf`` without compiler or linker, ``engine.compile-failed`` with the compiler's first error.
+        ``engine.no-openvaf`` without compiler or linker, ``engine.compile-failed`` with the compiler's first error,
+        ``engine.cache-not-writable``.
     """
     compiler = openvaf()
     if compiler is None:
@@ -88,7 +89,15 @@ def compile_bond(source: str, cache_dir: str | Path | None = None) -> Path:
     if not target.is_file():
         if shutil.which("ld") is None:
             raise EngineError("engine.no-openvaf", "openvaf-r needs the linker ld", remedy=remedy_here(LINKER))
-        _compile(compiler, source, target)
+        try:
+            _compile(compiler, source, target)
+        except OSError as error:
+            raise EngineError(
+                "engine.cache-not-writable",
+                error.strerror or "cannot be written",
+                place=str(target.parent),
+                remedy="set HGESIM_CACHE to another folder",
+            ) from None
     return target
 
 

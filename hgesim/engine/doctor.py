@@ -77,7 +77,7 @@ def _problems(report: dict[str, Any]) -> list[dict[str, Any]]:
     """List what is missing, the gravest first."""
     engines = report["engines"]
     if not engines:
-        return [_problem("no ngspice found: nothing can be simulated", remedies.NGSPICE)]
+        return [_problem("no working ngspice found: nothing can be simulated", remedies.NGSPICE)]
     problems = []
     best = engines[0]
     shown = f"ngspice {best['version'] or 'of unknown version'} ({best['path']})"

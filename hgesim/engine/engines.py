@@ -106,15 +106,23 @@ class Engine:
 
 def find_engines() -> list[Engine]:
     """Return the simulators of this machine: that of HGESIM_NGSPICE first, then ``ngspice`` on PATH; maybe none."""
-    candidates = [os.environ.get("HGESIM_NGSPICE"), shutil.which("ngspice")]
     found: dict[Path, Engine] = {}
-    for candidate in filter(None, candidates):
-        path = Path(candidate).expanduser().absolute()
-        if path.resolve() not in found and os.access(path, os.X_OK) and path.is_file():
-            engine = probe(path)
-            if engine is not None:
-                found[path.resolve()] = engine
+    for path in (_own_choice(), _on_path("ngspice")):
+        engine = probe(path) if path is not None and path.resolve() not in found else None
+        if engine is not None:
+            found[engine.path.resolve()] = engine
     return list(found.values())
+
+
+def _own_choice() -> Path | None:
+    """Return the executable that HGESIM_NGSPICE names, by path or by name on PATH."""
+    own = os.environ.get("HGESIM_NGSPICE")
+    return _on_path(os.path.expanduser(own)) if own else None
+
+
+def _on_path(command: str) -> Path | None:
+    found = shutil.which(command)
+    return Path(found).absolute() if found else None
 
 
 def probe(path: Path) -> Engine | None:
@@ -195,13 +203,17 @@ def select_engine(name: str = "ngspice", *, requires: frozenset[str] = frozenset
     RequestError
         ``engine.unknown`` for a name that hgesim does not know.
     EngineError
-        ``engine.not-installed``, or ``engine.too-old`` below version 39 or without a capability asked for.
+        ``engine.not-installed`` (also if HGESIM_NGSPICE names something else), or ``engine.too-old`` below version 39
+        or without a capability asked for.
     """
     if name not in _KNOWN:
         raise RequestError(
             "engine.unknown", f'there is no engine "{name}"', place="engine.name", remedy=nearest(name, _KNOWN)
         )
     engines = find_engines()
+    if os.environ.get("HGESIM_NGSPICE") and _own_choice() not in [engine.path for engine in engines]:
+        told = f"{os.environ['HGESIM_NGSPICE']} is no ngspice that solves a voltage divider"
+        raise EngineError("engine.not-installed", told, place="HGESIM_NGSPICE", remedy="mend or unset it")
     if not engines:
         raise EngineError("engine.not-installed", "ngspice is not installed", remedy=remedy_here(NGSPICE))
     for engine in engines:

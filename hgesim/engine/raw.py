@@ -68,7 +68,8 @@ class RawData:
     units : tuple of str
         One word for each vector: ``time``, ``voltage``, ``current``.
     values : ndarray
-        Shape (points, vectors), SI units, mapped from the file; float64, complex128 for ``.ac``.
+        Shape (points, vectors), SI units, mapped from the file; float64, complex128 for ``.ac``, where ngspice 39
+        leaves garbage in the imaginary half of the frequency: take it by name.
     complete : bool
         True if ngspice closed the file itself: the header's count and the rows agree.
     """
@@ -79,7 +80,7 @@ class RawData:
     complete: bool
 
     def __getitem__(self, name: str) -> NDArray:
-        """Return one vector by name, case-blind.
+        """Return one vector by name, case-blind; the sweep (first vector) is always real.
 
         Raises
         ------
@@ -87,9 +88,11 @@ class RawData:
             If no vector has that name.
         """
         try:
-            return self.values[:, self.names.index(name.lower())]
+            column = self.names.index(name.lower())
         except ValueError:
             raise KeyError(name) from None
+        vector = self.values[:, column]
+        return vector if column else vector.real
 
 
 def read_header(path: Path) -> RawHeader:

@@ -134,7 +134,7 @@ def read_log(text: str) -> LogFindings:
 
 def _first_error(lines: list[str]) -> str:
     """Return the first line that tells of an error, with the next where ngspice goes on there."""
-    filled = [line for line in lines if line]
+    filled = [line for line in lines if line and not line.startswith("Note:")]
     for number, line in enumerate(filled):
         if _ERROR_LINE.search(line):
             return " ".join(filled[number : number + 2]) if line.endswith((":", "from line")) else line
@@ -219,6 +219,7 @@ def _first_unusable(data: RawData) -> str:
     for block in row_blocks(data.values):
         with np.errstate(invalid="ignore", over="ignore"):
             sound = (np.abs(block) < HUGE).all(axis=0)
+        sound[0] = (np.abs(block[:, 0].real) < HUGE).all()  # the sweep is real, see RawData
         if not sound.all():
             return data.names[int(np.argmin(sound))]
     return ""

@@ -60,6 +60,7 @@ def test_complex_rows(tmp_path):
     values = ramp() * (1 + 2j)
     data = _read(tmp_path, raw_bytes(values))
     np.testing.assert_array_equal(data.values, values)
+    assert data["time"].dtype == np.float64
 
 
 @pytest.mark.parametrize(

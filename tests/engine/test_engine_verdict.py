@@ -80,6 +80,14 @@ def test_values_beyond_physics(fake, value):
     assert "v(a)" in result.message
 
 
+def test_garbage_beside_a_real_frequency_does_not_count(fake):
+    """ngspice 39 leaves uninitialised memory in the imaginary half of the sweep."""
+    values = ramp().astype(complex)
+    values.imag[:, 0] = np.nan
+    folder, engine = fake("cp ready.raw waveforms.raw", raw_bytes(values))
+    assert run_deck(folder, engine, end_time=1e-3).verdict is Verdict.OK
+
+
 def test_end_time_has_a_small_tolerance(fake):
     folder, engine = fake("cp ready.raw waveforms.raw", raw_bytes(ramp(end=1e-3 * (1 - 1e-7))))
     assert run_deck(folder, engine, end_time=1e-3).verdict is Verdict.OK
