@@ -26,7 +26,7 @@ _FATAL = re.compile(
     r"could not find a valid modelname|unknown subckt|simulation interrupted|fatal error|couldn't be loaded"
     r"|unable to find definition of model|unknown device type|could not find include file|no data saved"
     r"|no such (command|file|vector|parameter|device|model)|incomplete or empty netlist|no simulations run"
-    r"|no circuit loaded|out of memory",
+    r"|no circuit loaded|out of memory|rawfile write error",
     re.IGNORECASE,
 )
 _ERROR_LINE = re.compile(r"\berror\b|no such|could not|can't|unable to|undefined", re.IGNORECASE)
@@ -172,10 +172,9 @@ def judge(
     """
     reached = reached_by(data)
     if returncode < 0:
-        return (
-            Verdict.ENGINE_ERROR,
-            f"ngspice was killed by {_signal_name(-returncode)}; out of memory, or a crash: see engine.log",
-        )
+        return Verdict.ENGINE_ERROR, _killed_advice(-returncode)
+    if "rawfile write error" in findings.fatal:
+        return Verdict.ENGINE_ERROR, "ngspice could not write its waveforms; free disk space, or save fewer vectors"
     if findings.aborted and not (findings.fatal and data is None):
         return Verdict.ABORTED, _abort_advice(findings, reached, end_time)
     if findings.fatal:
@@ -233,9 +232,14 @@ def _abort_advice(findings: LogFindings, reached: float, end_time: float) -> str
     return f"ngspice gave up{when}{where} ({cause}); look there for a sharp edge or a floating node"
 
 
-def _signal_name(number: int) -> str:
-    """Return SIGKILL for 9."""
+def _killed_advice(number: int) -> str:
+    """Word a death by signal, by name where the system has one."""
     try:
-        return signal.Signals(number).name
+        name = signal.Signals(number).name
     except ValueError:
-        return f"signal {number}"
+        name = f"signal {number}"
+    if name in ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"):
+        return (
+            f"ngspice was killed by {name} from outside; look for a job limit or a machine out of memory, and run again"
+        )
+    return f"ngspice crashed with {name}; see engine.log, and try without its last change or with another version"

@@ -33,6 +33,7 @@ def test_clean_run(fake):
     [
         ("kill -SEGV $$", "engine-error", "SIGSEGV"),
         ("cp ready.raw waveforms.raw; kill -KILL $$", "engine-error", "SIGKILL"),
+        ("cp ready.raw waveforms.raw; echo 'Warning: rawfile write error !!'", "engine-error", "disk space"),
         ("echo garbage > waveforms.raw", "engine-error", "no waveforms"),
         ("exit 0", "engine-error", "no waveforms"),
         ("echo 'Error: nothing works' >&2; exit 1", "engine-error", "nothing works"),
