@@ -14,9 +14,28 @@ from hgesim.network.laws import Hopping, law_problem
 if TYPE_CHECKING:
     from hgesim.network.model import Network
 
-__all__ = ["ROLES", "check_network", "components"]
+__all__ = ["ROLES", "check_count", "check_network", "components", "is_whole"]
 
 ROLES = ("output", "input", "control", "ground")
+
+
+def is_whole(value: object) -> bool:
+    """Tell whether a value is an integer of any kind, but no truth value."""
+    return hasattr(value, "__index__") and not isinstance(value, bool | np.ndarray)
+
+
+def check_count(value: object, least: int, place: str) -> int:
+    """Return a whole number of at least `least`.
+
+    Raises
+    ------
+    RequestError
+        ``network.bad-value``, or ``network.bad-seed`` where the place is ``seed``.
+    """
+    if not is_whole(value) or int(value) < least:  # type: ignore[call-overload]
+        code = "network.bad-seed" if place == "seed" else "network.bad-value"
+        raise RequestError(code, f"{value!r}", place=place, remedy=f"a whole number, at least {least}")
+    return int(value)  # type: ignore[call-overload]
 
 
 def components(nodes: int, bonds: NDArray[np.integer]) -> list[list[int]]:

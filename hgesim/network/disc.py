@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgesim.errors import RequestError, nearest
-from hgesim.network.checks import components
+from hgesim.network.checks import check_count, components
 from hgesim.network.laws import FloatArray, Hopping
 from hgesim.network.model import Network
 from hgesim.seeds import generator
@@ -82,20 +82,16 @@ class DiscParameters:
             if value < 0 or (value == 0 and name not in ("disorder", "spacing", "site_leak")):
                 raise RequestError("network.bad-value", f"{value:g} {unit}", place=name, remedy="a positive number")
             object.__setattr__(self, name, value)
-        if self.dopants < 1 or self.electrodes < 2:
-            raise RequestError(
-                "network.bad-value",
-                f"{self.dopants} dopants and {self.electrodes} electrodes",
-                remedy="at least one dopant and two electrodes",
-            )
+        check_count(self.dopants, 1, "dopants")
+        check_count(self.electrodes, 2, "electrodes")
         object.__setattr__(self, "inputs", tuple(self.inputs))
         for number in self.inputs:
-            if not 0 < number < self.electrodes:
+            if not 0 < number < self.electrodes or self.inputs.count(number) > 1:
                 raise RequestError(
                     "network.no-electrode",
                     f"input electrode {number}",
                     place="inputs",
-                    remedy=f"1 to {self.electrodes - 1}; 0 is the output",
+                    remedy=f"different ones from 1 to {self.electrodes - 1}; 0 is the output",
                 )
 
 
@@ -104,9 +100,9 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
 
     Sites are uniform in the disc, levels normal, lever arms those of Laplace's equation with the rim as boundary.
     All pairs within the cutoff are bonded, except two electrodes; an electrode out of reach is bonded to its nearest
-    site, and parts out of reach of each other by their shortest gap. The attempt frequency is calibrated: the median over
-    60 random control settings (+-0.6 V) of the standard deviation of the output current over all input cases
-    (+-0.3 V) equals `current`. It is kept in `Network.meta`.
+    site, and parts out of reach of each other by their shortest gap. The attempt frequency is calibrated: the median
+    over 60 random control settings (+-0.6 V) of the standard deviation of the output current over all input cases
+    (+-0.3 V) equals `current`. It is kept in `Network.meta`; it stands for all prefactors and is no phonon frequency.
 
     Parameters
     ----------
@@ -125,9 +121,9 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
     Raises
     ------
     RequestError
-        ``network.unknown-field``, ``network.bad-value``, ``network.crowded``.
+        ``network.unknown-field``, ``bad-seed``, ``bad-value``, ``no-electrode`` or ``crowded``, or a ``units.`` error.
     """
-    base = parameters or DiscParameters()
+    seed, base = check_count(seed, 0, "seed"), parameters or DiscParameters()
     known = [field.name for field in dataclasses.fields(base)]
     for name in changes:
         if name not in known:
@@ -151,7 +147,7 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
             bond_laws=tuple(Hopping(rate) for rate in (ELEMENTARY_CHARGE * frequency * overlap).tolist()),
             temperature=p.temperature,
             site_leak=p.site_leak,
-            meta=(("generator", "dopant_disc"), ("seed", int(seed)), ("attempt_frequency", frequency)),
+            meta=(("generator", "dopant_disc"), ("seed", seed), ("attempt_frequency", frequency)),
         )
         found = typical_spread(network, generator(seed, "network", "calibration"))
         if abs(found / p.current - 1.0) < 1e-6:

@@ -9,7 +9,7 @@ import numpy as np
 
 from hgesim.errors import RequestError, nearest
 from hgesim.names import label_text
-from hgesim.network.checks import ROLES
+from hgesim.network.checks import ROLES, is_whole
 from hgesim.network.disc import disc_levers
 from hgesim.network.laws import LAWS, UNITS, FloatArray, Hopping, Law, law_name, law_values
 from hgesim.network.model import Network
@@ -168,6 +168,8 @@ def _gather(data: Mapping[str, Any], prefix: str, name: str) -> dict[str, Any]:
     """Collect ``lever_a``, ``lever_b`` (the only form that GraphML can hold) into one dict ``levers``."""
     flat = {key[len(prefix) :]: value for key, value in data.items() if str(key).startswith(prefix)}
     rest = {key: value for key, value in data.items() if not str(key).startswith(prefix)}
+    if not isinstance(rest.get(name, {}), Mapping):
+        raise RequestError(f"network.bad-{name}", f"{name} = {rest[name]!r}", remedy="give a dict from name to value")
     if not flat:
         return rest
     return {**rest, name: {**rest.get(name, {}), **flat}}
@@ -205,8 +207,7 @@ def _numbered(electrodes: dict[Any, dict[str, Any]]) -> list[Any]:
         return list(electrodes)
     for name in electrodes:
         number = numbers.get(name)
-        whole = hasattr(number, "__index__") and not isinstance(number, bool)
-        if not whole or list(numbers.values()).count(number) > 1:
+        if not is_whole(number) or list(numbers.values()).count(number) > 1:
             raise RequestError(
                 "network.bad-number",
                 f"number {number!r}",
@@ -239,7 +240,7 @@ def _position(data: Mapping[str, Any], place: str) -> tuple[float, float]:
         if "x" in data or "y" in data:
             raise RequestError("network.missing-attribute", "x without y or y without x", place=place)
         return (np.nan, np.nan)
-    if isinstance(pair, str) or len(pair) != 2:
+    if isinstance(pair, str) or np.size(pair) != 2:
         raise RequestError("network.bad-shape", f"position {pair!r}", place=place, remedy="two lengths, x and y")
     x, y = (parse_quantity(value, "m", place=f"{place}, position") for value in pair)
     return x, y

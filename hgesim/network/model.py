@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hgesim.errors import RequestError, nearest
-from hgesim.network.checks import check_network
+from hgesim.network.checks import check_network, is_whole
 from hgesim.network.laws import FloatArray, Law, law_name, law_values
 from hgesim.network.solver import Circuit, Solution, adjoint, compile_network, evaluate, solve_batch
 
@@ -171,7 +171,7 @@ class Network:
         """
         if isinstance(which, str) and which in self.electrode_labels:
             return self.electrode_labels.index(which)
-        if not isinstance(which, str) and 0 <= which < self.n_electrodes:
+        if is_whole(which) and 0 <= int(which) < self.n_electrodes:
             return int(which)
         raise RequestError(
             "network.no-electrode", f"no electrode {which!r}", remedy=nearest(str(which), self.electrode_labels)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgesim.errors import RequestError
+from hgesim.network.checks import check_count
 from hgesim.network.disc import RIM, disc_levers, join_parts, ring
 from hgesim.network.laws import FloatArray, Hopping, Law, Ohmic, Sinh
 from hgesim.network.model import Network
@@ -77,7 +78,7 @@ def lattice(rows: int, cols: int, *, seed: int = 0, electrodes: int = 4, law: La
     -------
     Network
     """
-    _at_least(1, rows=rows, cols=cols)
+    rows, cols = check_count(rows, 1, "rows"), check_count(cols, 1, "cols")
     y, x = np.divmod(np.arange(rows * cols), cols)
     sites = PITCH * np.column_stack([x - (cols - 1) / 2, (rows - 1) / 2 - y])
     number = np.arange(rows * cols).reshape(rows, cols)
@@ -117,7 +118,10 @@ def random_geometric(
     -------
     Network
     """
-    _at_least(1, sites=sites)
+    seed, sites = check_count(seed, 0, "seed"), check_count(sites, 1, "sites")
+    for name, value in (("reach", reach), ("radius", radius)):
+        if not (np.isfinite(value) and value > 0):
+            raise RequestError("network.bad-value", f"{value}", place=name, remedy="a positive number")
     random = generator(seed, "network", "positions")
     distance, angle = radius * np.sqrt(random.uniform(size=sites)), random.uniform(0.0, 2.0 * np.pi, sites)
     positions = np.column_stack([distance * np.cos(angle), distance * np.sin(angle)])
@@ -130,16 +134,10 @@ def random_geometric(
 
 def complete(sites: int, *, seed: int = 0, electrodes: int = 4, law: LawFactory | None = None) -> Network:
     """Bond every site to every other; sites stand on a circle, electrodes and laws are as in `lattice`."""
-    _at_least(1, sites=sites)
+    sites = check_count(sites, 1, "sites")
     labels = tuple(f"n{k}" for k in range(sites))
     bonds = np.column_stack(np.triu_indices(sites, 1))
     return _build("complete", seed, (labels, ring(sites, PITCH), bonds), electrodes, law or ohmic())
-
-
-def _at_least(least: int, **values: int) -> None:
-    for name, value in values.items():
-        if value < least:
-            raise RequestError("network.bad-value", f"{value}", place=name, remedy=f"at least {least}")
 
 
 def _build(
@@ -149,7 +147,7 @@ def _build(
     electrodes: int,
     law: LawFactory,
 ) -> Network:
-    _at_least(2, electrodes=electrodes)
+    seed, electrodes = check_count(seed, 0, "seed"), check_count(electrodes, 2, "electrodes")
     labels, sites, bonds = inner
     count = len(labels)
     extent = max(float(np.linalg.norm(sites, axis=1).max()), PITCH * 1e-3)
@@ -180,5 +178,5 @@ def _build(
         electrode_positions=rim,
         bond_sites=ends,
         bond_laws=laws,
-        meta=(("generator", name), ("seed", int(seed))),
+        meta=(("generator", name), ("seed", seed)),
     )

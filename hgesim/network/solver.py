@@ -19,7 +19,7 @@ __all__ = ["Circuit", "Solution", "adjoint", "compile_network", "solve_batch"]
 RELATIVE = 1e-9  # allowed error of Kirchhoff's law against the sum of |I| at the node
 FLOOR = 1e-13  # volt: rounding of a potential of order 1 V, below which a node error means nothing
 STEP = 1e-9  # volt: the last Newton step must be smaller
-CHUNK_BYTES = 8e6  # work on so many points at once that the matrices stay in the cache
+CHUNK_BYTES = 3e6  # work on so many points at once that the matrices stay in the cache
 
 
 @dataclass(frozen=True)
