@@ -133,8 +133,16 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
     rim = ring(p.electrodes, RIM * p.radius)
     bonds, lengths = _pairs(sites, rim, p.cutoff)
     overlap = np.exp(-2.0 * lengths / p.localisation)
+    if overlap.min() < 1e-200:
+        raise RequestError(
+            "network.bad-value",
+            f"{p.localisation:g} m makes bonds that carry nothing",
+            place="localisation",
+            remedy="use a larger one, or a smaller cutoff",
+        )
     frequency = p.current / ELEMENTARY_CHARGE / float(np.exp(np.log(overlap).mean()))
     for _ in range(3):  # the leak makes the current not quite proportional to the rates
+        frequency = float(f"{frequency:.6g}")  # so that the last bits of a linear solver do not make another device
         network = Network(
             site_labels=tuple(f"d{k}" for k in range(p.dopants)),
             electrode_labels=tuple(f"e{k}" for k in range(p.electrodes)),
@@ -150,7 +158,7 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
             meta=(("generator", "dopant_disc"), ("seed", seed), ("attempt_frequency", frequency)),
         )
         found = typical_spread(network, generator(seed, "network", "calibration"))
-        if abs(found / p.current - 1.0) < 1e-6:
+        if abs(found / p.current - 1.0) < 1e-5:
             break
         frequency *= p.current / found
     return network

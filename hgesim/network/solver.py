@@ -54,6 +54,9 @@ class Circuit:
     n_sites: int
     ends: tuple[NDArray[np.intp], NDArray[np.intp]]
     incidence: FloatArray  # (B, nodes): +1 at end i, -1 at end j
+    out: FloatArray  # (B, nodes): 1 at end i
+    into: FloatArray  # (B, nodes): 1 at end j
+    touching: FloatArray  # (B, N): 1 at each site of the bond
     pairs: NDArray[np.intp]  # first bond of each run of bonds between the same two sites
     inner: NDArray[np.intp]  # bonds with a site at both ends
     hop: NDArray[np.intp]
@@ -104,6 +107,9 @@ def compile_network(network: Network) -> Circuit:
         n_sites=n,
         ends=(i, j),
         incidence=incidence,
+        out=np.maximum(incidence, 0.0),
+        into=np.maximum(-incidence, 0.0),
+        touching=np.abs(incidence[:, :n]),
         pairs=np.flatnonzero(np.r_[True, key[1:] != key[:-1]][: len(key)]),
         inner=inner,
         hop=hop,
@@ -159,8 +165,7 @@ def _hopping(
 def jacobian(circuit: Circuit, state: BondState) -> tuple[FloatArray, FloatArray]:
     """Return d(current leaving a site)/d(potential of a site), (points, N, N), and its diagonal, (points, N)."""
     n, inner = circuit.n_sites, circuit.inner
-    out, into = np.maximum(circuit.incidence[:, :n], 0.0), np.maximum(-circuit.incidence[:, :n], 0.0)
-    diagonal = state.mu_i @ out - state.mu_j @ into + circuit.leak
+    diagonal = (state.mu_i @ circuit.out - state.mu_j @ circuit.into)[:, :n] + circuit.leak
     matrix = np.zeros((len(diagonal), n, n))
     upper, lower = state.mu_j[:, inner], -state.mu_i[:, inner]
     if len(circuit.pairs) < len(inner):  # parallel bonds add up
@@ -173,6 +178,16 @@ def jacobian(circuit: Circuit, state: BondState) -> tuple[FloatArray, FloatArray
     return matrix, diagonal
 
 
+def _solve_rows(matrix: FloatArray, right: FloatArray, scale: FloatArray) -> FloatArray:
+    """Solve one linear system per point, rows scaled."""
+    scaled, sides = matrix * scale[:, :, None], (right * scale)[:, :, None]
+    try:
+        return np.asarray(np.linalg.solve(scaled, sides)[:, :, 0], dtype=np.float64)
+    except np.linalg.LinAlgError:  # a group of sites hangs by less than rounding: a trace of leak holds it
+        held = scaled + 1e-13 * np.eye(matrix.shape[1])
+        return np.asarray(np.linalg.solve(held, sides)[:, :, 0], dtype=np.float64)
+
+
 def newton(circuit: Circuit, volts: FloatArray, start: FloatArray, *, limit: float, most: int) -> Result:
     """Iterate to the operating points of a batch, each point until it has converged.
 
@@ -181,8 +196,7 @@ def newton(circuit: Circuit, volts: FloatArray, start: FloatArray, *, limit: flo
     """
     mu, active = start.copy(), np.arange(len(start))
     done, residual = np.zeros(len(start), dtype=bool), np.full(len(start), np.inf)
-    magnitude = np.abs(circuit.incidence[:, : circuit.n_sites])
-    small = np.zeros(len(start), dtype=bool)
+    small: NDArray[np.bool_] = np.zeros(len(start), dtype=bool)
     iteration = 0
     for iteration in range(1, most + 1):  # noqa: B007
         here = mu[active]
@@ -191,7 +205,7 @@ def newton(circuit: Circuit, volts: FloatArray, start: FloatArray, *, limit: flo
         error = (state.current @ circuit.incidence)[:, : circuit.n_sites] + leak
         matrix, diagonal = jacobian(circuit, state)
         scale = 1.0 / np.maximum(diagonal, 1e-290)
-        total = np.abs(state.current) @ magnitude + np.abs(leak)
+        total = np.abs(state.current) @ circuit.touching + np.abs(leak)
         allowed = RELATIVE * total + FLOOR * diagonal
         good = small & (np.abs(error) <= allowed).all(axis=1)
         residual[active] = np.max(np.abs(error) / np.maximum(total + FLOOR / RELATIVE * diagonal, 1e-290), axis=1)
@@ -199,8 +213,8 @@ def newton(circuit: Circuit, volts: FloatArray, start: FloatArray, *, limit: flo
         if good.all():
             break
         active, keep = active[~good], ~good
-        step = np.linalg.solve(matrix[keep] * scale[keep][:, :, None], -(error * scale)[keep][:, :, None])[:, :, 0]
-        small = (np.abs(step) < STEP).all(axis=1)
+        step = _solve_rows(matrix[keep], -error[keep], scale[keep])
+        small = np.all(np.abs(step) < STEP, axis=1)
         mu[active] += np.clip(step, -limit, limit)
     return Result(mu, done, iteration, residual)
 
@@ -238,7 +252,7 @@ def solve_batch(circuit: Circuit, volts: FloatArray, start: FloatArray | None, l
     mu = first_guess(circuit, volts) if start is None else start.copy()
     currents = np.zeros_like(volts)
     most, residual, fallbacks = 0, 0.0, 0
-    size = max(1, int(CHUNK_BYTES / (8 * (3 * n * n + 12 * bonds + 1))))
+    size = max(16, int(CHUNK_BYTES / (8 * (3 * n * n + 12 * bonds))))
     for begin in range(0, len(volts), size):
         part = slice(begin, begin + size)
         result = newton(circuit, volts[part], mu[part], limit=circuit.limit, most=100)
@@ -262,7 +276,7 @@ def _no_convergence(circuit: Circuit, volts: FloatArray, result: Result, labels:
     mu, at = result.mu[bad], volts[bad]
     current = evaluate(circuit, mu, at).current
     error = (current @ circuit.incidence)[:, : circuit.n_sites] + circuit.leak * mu
-    total = np.abs(current) @ np.abs(circuit.incidence[:, : circuit.n_sites]) + 1e-290
+    total = np.abs(current) @ circuit.touching + 1e-290
     point, site = np.unravel_index(int(np.argmax(np.abs(error) / total)), error.shape)
     return HgeError(
         "network.no-convergence",
@@ -279,15 +293,14 @@ def adjoint(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> FloatArray:
     difference of the weights at its ends.
     """
     n = circuit.n_sites
-    out, into = np.maximum(circuit.incidence, 0.0), np.maximum(-circuit.incidence, 0.0)
+    out, into = circuit.out, circuit.into
     state = evaluate(circuit, mu, volts)
     matrix, diagonal = jacobian(circuit, state)
     scale = 1.0 / np.maximum(diagonal, 1e-290)
     at_output = circuit.incidence[:, circuit.output]
     source = ((state.mu_i * at_output) @ out + (state.mu_j * at_output) @ into)[:, :n]
-    transposed = matrix.transpose(0, 2, 1) * scale[:, :, None]
     weight = np.zeros((len(volts), circuit.incidence.shape[1]))
-    weight[:, :n] = np.linalg.solve(transposed, (source * scale)[:, :, None])[:, :, 0]
+    weight[:, :n] = _solve_rows(matrix.transpose(0, 2, 1), source, scale)
     weight[:, circuit.output] = -1.0
     share = weight @ circuit.incidence.T
     potential = (share * state.mu_i) @ out + (share * state.mu_j) @ into

@@ -62,6 +62,7 @@ def test_the_disc_is_as_described():
     ]
     assert network.bond_sites.tolist() == [list(pair) for pair in pairs]
     frequency = dict(network.meta)["attempt_frequency"]
+    assert float(f"{frequency:.6g}") == frequency  # the last bits of a linear solver must not make another device
     for (i, j), law in zip(pairs, network.bond_laws, strict=True):
         overlap = np.exp(-2 * np.hypot(*(nodes[i] - nodes[j])) / 3e-9)
         assert law == Hopping(pytest.approx(1.602176634e-19 * frequency * overlap, rel=1e-9))
@@ -129,6 +130,7 @@ def test_parameters_as_a_value():
         ({"radius": -1e-9}, "network.bad-value"),
         ({"radius": "5 V"}, "units.wrong-unit"),
         ({"localisation": 0}, "network.bad-value"),
+        ({"localisation": "0.05 nm"}, "network.bad-value"),
         ({"current": float("nan")}, "units.not-finite"),
         ({"temperature": 0}, "network.bad-value"),
         ({"spacing": "40 nm"}, "network.crowded"),

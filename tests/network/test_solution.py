@@ -252,6 +252,14 @@ def test_ungated_geometric_hopping_converges_and_leaks_nothing():
     assert np.all(np.abs(solution.currents.sum(axis=1)) < 1e-8 * np.abs(solution.currents).max(axis=1))
 
 
+def test_a_group_that_hangs_by_less_than_rounding():
+    strong, weak = Hopping(1e-6), Hopping(1e-30)
+    network = chain((weak, strong, strong, weak), levels=[0.01, 0.0, -0.01])
+    solution = network.solve([[0.0, 0.1], [0.0, -0.1]])
+    assert np.isfinite(network.gradient([0.0, 0.1])).all()
+    assert np.all(solution.currents[:, 0] * [1, -1] > 0)
+
+
 def test_large_sinh_lattice():
     network = lattice(12, 12, electrodes=6, law=sinh(scale=0.02))
     solution = network.solve(random_volts(network, 4, size=2.0))
