@@ -1,1 +1,31 @@
-"""."""
+"""Blocks: the circuits of the loop as data. A block says what it is, which ports it has and which text a deck needs."""
+
+from __future__ import annotations
+
+from hgesim.blocks.kinds import KINDS, TECHNOLOGIES, Kind, Technology
+from hgesim.blocks.library import (
+    Block,
+    Cell,
+    all_subckts,
+    block_from_file,
+    block_from_pyspice,
+    circuits_folder,
+    get_block,
+)
+from hgesim.blocks.transfer import CONTRACT, Contract
+
+__all__ = [
+    "CONTRACT",
+    "KINDS",
+    "TECHNOLOGIES",
+    "Block",
+    "Cell",
+    "Contract",
+    "Kind",
+    "Technology",
+    "all_subckts",
+    "block_from_file",
+    "block_from_pyspice",
+    "circuits_folder",
+    "get_block",
+]

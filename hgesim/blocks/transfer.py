@@ -1,0 +1,137 @@
+"""The contract of the blocks as formulas: what every technology has to come near, and what the loop reckons with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "CONTRACT",
+    "Contract",
+    "coupler_output",
+    "coupler_response",
+    "integrator_slope",
+    "integrator_time_constant",
+    "loss_slope",
+    "loss_value",
+    "lowpass_response",
+    "mixer_mean",
+    "mixer_output",
+    "readout_output",
+]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Nominal constants of the blocks, fitted to the gf180 circuits (measured with ngspice 46, 27 C, typical corner).
+
+    Parameters
+    ----------
+    readout_rf : float
+        Transimpedance, Ohm.
+    readout_linear, readout_limit : float
+        Output up to which the readout is straight, and the limit of the ideal one, V.
+    loss_gain, loss_knee : float
+        k and e0 (V) of k e tanh(e/e0).
+    coupler_c, coupler_r : float
+        Coupling capacitor, F, and resistor, Ohm, of each side.
+    coupler_gain, coupler_limit : float
+        Small-signal gain and differential output limit, V.
+    mixer_gain, mixer_range, mixer_knee : float
+        Gain, signal range (V) and switching voltage (V) of gain x0 tanh(x/x0) tanh(lo/lo0).
+    mixer_reference : float
+        Amplitude of the sine at ``lo``, V.
+    lowpass_r, lowpass_c : float
+        Resistor of each leg, Ohm, and the capacitor between the legs, F.
+    integrator_r, integrator_c : float
+        Resistor, Ohm, and capacitor, F, of each side.
+    """
+
+    readout_rf: float = 2e6
+    readout_linear: float = 1.2
+    readout_limit: float = 1.4
+    loss_gain: float = 0.94
+    loss_knee: float = 0.126
+    coupler_c: float = 100e-12
+    coupler_r: float = 1e6
+    coupler_gain: float = 26.0
+    coupler_limit: float = 1.9
+    mixer_gain: float = 2.75
+    mixer_range: float = 0.28
+    mixer_knee: float = 0.126
+    mixer_reference: float = 0.3
+    lowpass_r: float = 200e3
+    lowpass_c: float = 100e-12
+    integrator_r: float = 4e6
+    integrator_c: float = 4e-9
+
+
+CONTRACT = Contract()
+
+_PHASE = np.sin(2 * np.pi * (np.arange(64) + 0.5) / 64)  # one period; 64 points are exact to 1e-9 for these tanh
+_ROUNDNESS = 16
+
+
+def readout_output(current: ArrayLike, rf: float = CONTRACT.readout_rf) -> NDArray[np.float64]:
+    """Return the readout's output voltage, V, for a current (A) into its input: -rf i, limited smoothly at 1.4 V."""
+    u = -rf * np.asarray(current, float) / CONTRACT.readout_limit
+    return CONTRACT.readout_limit * u / (1 + np.abs(u) ** _ROUNDNESS) ** (1 / _ROUNDNESS)
+
+
+def loss_value(error: ArrayLike) -> NDArray[np.float64]:
+    """Return the loss circuit's differential output, V, for an error voltage (V): k e tanh(e/e0)."""
+    e = np.asarray(error, float)
+    return CONTRACT.loss_gain * e * np.tanh(e / CONTRACT.loss_knee)
+
+
+def loss_slope(error: ArrayLike) -> NDArray[np.float64]:
+    """Return the derivative of `loss_value` (V/V): what a small ripple on the error is multiplied with."""
+    u = np.asarray(error, float) / CONTRACT.loss_knee
+    t = np.tanh(u)
+    return CONTRACT.loss_gain * (t + u * (1 - t * t))
+
+
+def coupler_response(frequency: ArrayLike) -> NDArray[np.complex128]:
+    """Return the response of the RC coupling (no unit) at a frequency (Hz) from a source of low resistance."""
+    s = 2j * np.pi * np.asarray(frequency, float) * CONTRACT.coupler_r * CONTRACT.coupler_c
+    return np.asarray(s / (1 + s), complex)
+
+
+def coupler_output(coupled: ArrayLike) -> NDArray[np.float64]:
+    """Return the limiter's differential output, V, for the coupled differential voltage (V)."""
+    u = np.asarray(coupled, float)
+    return CONTRACT.coupler_limit * np.tanh(CONTRACT.coupler_gain * u / CONTRACT.coupler_limit)
+
+
+def mixer_output(x: ArrayLike, lo: ArrayLike) -> NDArray[np.float64]:
+    """Return the mixer's momentary differential output, V, for signal and reference voltages (V)."""
+    signal = np.tanh(np.asarray(x, float) / CONTRACT.mixer_range)
+    switch = np.tanh(np.asarray(lo, float) / CONTRACT.mixer_knee)
+    return np.asarray(CONTRACT.mixer_gain * CONTRACT.mixer_range * signal * switch, float)
+
+
+def mixer_mean(amplitude: ArrayLike, reference: float = CONTRACT.mixer_reference) -> NDArray[np.float64]:
+    """Return the mean output, V, for a sine at x (amplitude in V) in phase with the sine at ``lo`` (`reference`, V)."""
+    x = np.asarray(amplitude, float)[..., None] * _PHASE
+    return np.asarray(mixer_output(x, reference * _PHASE).mean(axis=-1), float)
+
+
+def lowpass_response(
+    frequency: ArrayLike, r: float = CONTRACT.lowpass_r, c: float = CONTRACT.lowpass_c
+) -> NDArray[np.complex128]:
+    """Return the low-pass response (no unit) at a frequency (Hz) between low and high resistances: 1/(1 + s 2 r c)."""
+    return np.asarray(1 / (1 + 4j * np.pi * np.asarray(frequency, float) * r * c), complex)
+
+
+def integrator_time_constant(r: float = CONTRACT.integrator_r, c: float = CONTRACT.integrator_c) -> float:
+    """Return r c in s."""
+    return r * c
+
+
+def integrator_slope(
+    drive: ArrayLike, r: float = CONTRACT.integrator_r, c: float = CONTRACT.integrator_c
+) -> NDArray[np.float64]:
+    """Return d v(out)/dt, V/s, for a differential input voltage (V): -v/(r c)."""
+    return np.asarray(-np.asarray(drive, float) / integrator_time_constant(r, c), float)
