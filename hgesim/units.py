@@ -12,6 +12,11 @@ from hgesim.errors import RequestError
 
 __all__ = ["parse_quantity", "show_quantity", "spice_number"]
 
+class _Quantity(Quantity):  # type: ignore[misc]
+    """Quantities in which a bare K is kelvin and a bare m is metre, not kilo and milli."""
+
+
+_Quantity.set_prefs(known_units="K m")
 _ALIASES = {"Ohms": "Ohm", "ohm": "Ohm", "ohms": "Ohm", "Ω": "Ohm", "sec": "s"}
 
 
@@ -44,7 +49,7 @@ def parse_quantity(value: object, unit: str, *, place: str = "") -> float:
         number = float(value)
     else:
         try:
-            quantity = Quantity(value.strip())
+            quantity = _Quantity(value.strip())
         except (_QuantiPhyError, ValueError):
             raise RequestError(
                 "units.bad-value", f'"{value}" is not a quantity', place=place, remedy=f'write for example "1 {unit}"'
@@ -88,4 +93,4 @@ def spice_number(value: float, *, place: str = "") -> str:
 
 def show_quantity(value: float, unit: str, precision: int = 3) -> str:
     """Write a value for people, with an SI prefix: ``show_quantity(0.0066, "V")`` is ``"6.6 mV"``."""
-    return Quantity(float(value), unit).render(prec=precision)
+    return _Quantity(float(value), unit).render(prec=precision)

@@ -1,1 +1,8 @@
-"""."""
+"""Waveforms: raw data to named arrays with units, and what is measured on them."""
+
+from __future__ import annotations
+
+from hgesim.waveforms.measures import supply_energy, window_means
+from hgesim.waveforms.store import load_waveforms, save_waveforms, to_dataset
+
+__all__ = ["load_waveforms", "save_waveforms", "supply_energy", "to_dataset", "window_means"]

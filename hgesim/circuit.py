@@ -1,0 +1,204 @@
+"""Plain-data circuit elements: what loop and design speak, before any simulator's dialect.
+
+Nets are names; ``"0"`` is ground. Values are SI numbers. Every element says what it belongs to (`note`), and the
+netlist carries that as a comment, so that a node in trouble can be traced to its block or bond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from hgesim.blocks import Block
+from hgesim.network import Law
+
+__all__ = [
+    "BlockInstance",
+    "BondInstance",
+    "Capacitor",
+    "CurrentSource",
+    "Dc",
+    "Element",
+    "Pulse",
+    "Resistor",
+    "Sine",
+    "Steps",
+    "Table",
+    "Transconductance",
+    "VoltageSource",
+    "Wave",
+    "electrode_net",
+    "level_net",
+    "site_net",
+]
+
+
+def electrode_net(label: str) -> str:
+    """Return the net of an electrode."""
+    return f"el_{label}"
+
+
+def site_net(label: str) -> str:
+    """Return the net whose voltage is a site's electrochemical potential."""
+    return f"mu_{label}"
+
+
+def level_net(label: str) -> str:
+    """Return the net whose voltage is a site's energy level divided by the elementary charge."""
+    return f"eps_{label}"
+
+
+@dataclass(frozen=True)
+class Dc:
+    """A constant: `value` in volt or ampere."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Sine:
+    """``amplitude sin(2 pi frequency t)``: volt, hertz."""
+
+    amplitude: float
+    frequency: float
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A periodic sequence of levels joined by straight ramps: level k is held from ``k slot + ramp`` to ``(k+1) slot``.
+
+    Parameters
+    ----------
+    levels : tuple of float
+        In volt.
+    slot : float
+        Time from one level to the next, ramp included, in second.
+    ramp : float
+        In second.
+    """
+
+    levels: tuple[float, ...]
+    slot: float
+    ramp: float
+
+    @property
+    def points(self) -> tuple[tuple[float, float], ...]:
+        """Return the corners (time, value) of one period, which starts and ends at the last level."""
+        corners = [(0.0, self.levels[-1])]
+        for number, level in enumerate(self.levels):
+            corners.append((number * self.slot + self.ramp, level))
+            corners.append(((number + 1) * self.slot, level))
+        return tuple(corners)
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """A gate: `high` volt for `width` seconds at the start of every `period`, else `low`, with edges of `edge` seconds."""
+
+    high: float
+    low: float
+    width: float
+    period: float
+    edge: float
+
+
+@dataclass(frozen=True)
+class Table:
+    """A value for each number of a case sweep, in volt."""
+
+    values: tuple[float, ...]
+
+
+Wave = Dc | Sine | Steps | Pulse | Table
+
+
+@dataclass(frozen=True)
+class Resistor:
+    """Between nets `a` and `b`, in ohm."""
+
+    name: str
+    a: str
+    b: str
+    ohms: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Capacitor:
+    """Between nets `a` and `b`, in farad."""
+
+    name: str
+    a: str
+    b: str
+    farads: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class VoltageSource:
+    """From `minus` to `plus`."""
+
+    name: str
+    plus: str
+    minus: str
+    wave: Wave
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class CurrentSource:
+    """Pushes current into net `into`, out of net `out_of`; ampere."""
+
+    name: str
+    into: str
+    out_of: str
+    wave: Dc
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Transconductance:
+    """Pushes ``siemens * (V(plus) - V(minus))`` into net `into`, out of net `out_of`."""
+
+    name: str
+    into: str
+    out_of: str
+    plus: str
+    minus: str
+    siemens: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class BondInstance:
+    """One bond of the network: potentials at `a` and `b`, and for hopping the nets of their levels."""
+
+    name: str
+    a: str
+    b: str
+    law: Law
+    level_a: str = ""
+    level_b: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class BlockInstance:
+    """A block placed in the circuit: a net for each of its ports, and parameters that differ from its defaults."""
+
+    name: str
+    block: Block
+    nets: Mapping[str, str]
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Freeze the mappings."""
+        object.__setattr__(self, "nets", MappingProxyType(dict(self.nets)))
+        object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+
+
+Element = (
+    Resistor | Capacitor | VoltageSource | CurrentSource | Transconductance | BondInstance | BlockInstance
+)

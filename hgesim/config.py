@@ -1,0 +1,223 @@
+"""Settings of a run: TOML with units in, validated frozen values out."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+
+from hgesim.errors import HgeError, RequestError, nearest
+from hgesim.units import parse_quantity
+
+__all__ = ["CircuitConfig", "Config", "EngineConfig", "LoopConfig", "NetworkConfig", "TaskConfig", "load_config", "parse_config"]
+
+
+def _quantity(unit: str) -> BeforeValidator:
+    def read(value: object, info: ValidationInfo) -> float:
+        return parse_quantity(value, unit)
+
+    return BeforeValidator(read)
+
+
+Volt = Annotated[float, _quantity("V")]
+Ampere = Annotated[float, _quantity("A")]
+Second = Annotated[float, _quantity("s")]
+Hertz = Annotated[float, _quantity("Hz")]
+Kelvin = Annotated[float, _quantity("K")]
+Metre = Annotated[float, _quantity("m")]
+ElectronVolt = Annotated[float, _quantity("eV")]
+Siemens = Annotated[float, _quantity("S")]
+Farad = Annotated[float, _quantity("F")]
+Ohm = Annotated[float, _quantity("Ohm")]
+Number = Annotated[float, _quantity("")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class NetworkConfig(_Section):
+    """The device: drawn from a seed, or read from a file.
+
+    With ``file`` (GraphML or node-link JSON, relative to the configuration) the file decides everything; otherwise a
+    disc of dopants is drawn (`hgesim.network.DiscParameters` explains the keys).
+    """
+
+    file: str | None = None
+    seed: int = Field(default=0, ge=0)
+    dopants: int = Field(default=20, ge=1)
+    electrodes: int = Field(default=8, ge=2)
+    inputs: tuple[int, ...] = Field(default=(2, 5), strict=False)
+    radius: Metre = 50e-9
+    localisation: Metre = 3e-9
+    cutoff: Metre = 40e-9
+    disorder: ElectronVolt = 0.05
+    current: Ampere = 50e-9
+    site_leak: Siemens = 1e-13
+    temperature: Kelvin | None = None
+    site_capacitance: Farad = 2e-15
+
+
+class TaskConfig(_Section):
+    """What is learnt (`hgesim.loop.GateTask`)."""
+
+    gate: str = "AND"
+    level: Volt = 0.3
+    target: Ampere = 50e-9
+    margin: Number = 0.25
+
+
+class LoopConfig(_Section):
+    """The learning loop (`hgesim.loop.LoopSettings`, `hgesim.loop.Timeline`, `hgesim.loop.plan_tones`)."""
+
+    rule: Literal["homodyne"] = "homodyne"
+    seed: int = Field(default=0, ge=0)
+    start_range: Volt = 0.6
+    start: tuple[Volt, ...] | None = Field(default=None, strict=False)
+    rate: Number = 1.0
+    dither: Volt = 10e-3
+    threshold_dither: Volt = 30e-3
+    reference: Volt = 0.3
+    base: Hertz = 1e3
+    carriers: tuple[Hertz, ...] | None = Field(default=None, strict=False)
+    beats: int = Field(default=1, ge=1)
+    ramp: Second = 100e-6
+    settle: Second = 50e-6
+    epochs: int = Field(default=30, ge=1)
+    slowness: Number = 16.0
+    transimpedance: Ohm = 2e6
+    threshold_resistance: Ohm = 2.5e6
+    control_range: Volt = 1.2
+
+
+class CircuitConfig(_Section):
+    """The electronics: a technology, and per block another technology or a subcircuit file (relative to the configuration)."""
+
+    technology: str = "gf180"
+    temperature: Kelvin = 300.0
+    readout: str | None = None
+    loss: str | None = None
+    coupler: str | None = None
+    mixer: str | None = None
+    lowpass: str | None = None
+    integrator: str | None = None
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """Return the blocks chosen apart from the technology."""
+        kinds = ("readout", "loss", "coupler", "mixer", "lowpass", "integrator")
+        return {kind: value for kind in kinds if (value := getattr(self, kind)) is not None}
+
+
+class EngineConfig(_Section):
+    """The simulator."""
+
+    name: str = "ngspice"
+    timeout: Second = 3600.0
+    dialect: Literal["auto", "osdi", "b-source"] = "auto"
+    steps_per_cycle: Number = 20.0
+
+
+class Config(_Section):
+    """All settings of a run."""
+
+    network: NetworkConfig = NetworkConfig()
+    task: TaskConfig = TaskConfig()
+    loop: LoopConfig = LoopConfig()
+    circuit: CircuitConfig = CircuitConfig()
+    engine: EngineConfig = EngineConfig()
+
+
+def load_config(path: str | Path, overrides: Iterable[str] = ()) -> tuple[Config, Path]:
+    """Read a TOML file and apply ``section.key=value`` overrides.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    overrides : iterable of str
+        Each ``section.key=value``, value as TOML or else a bare string.
+
+    Returns
+    -------
+    config : Config
+        Validated settings in SI units.
+    folder : Path
+        Of the file: what relative file names in it refer to.
+
+    Raises
+    ------
+    RequestError
+        ``config.no-file``, ``config.bad-toml``, ``config.bad-override``, ``config.unknown-key``, ``config.bad-value``,
+        ``units.*``: each names the key.
+    """
+    path = Path(path)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RequestError("config.no-file", error.strerror or str(error), place=str(path), remedy="give a TOML file that can be read") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError("config.bad-toml", str(error), place=str(path)) from None
+    for text in overrides:
+        section, key, value = _override(text)
+        target = data.setdefault(section, {})
+        if isinstance(target, dict):
+            target[key] = value
+    return parse_config(data), path.parent
+
+
+def parse_config(data: Mapping[str, Any]) -> Config:
+    """Validate settings given as nested mappings; raises as `load_config` does."""
+    _refuse_unknown(data)
+    try:
+        return Config.model_validate({section: dict(values) for section, values in data.items()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function-", "tuple", "constrained")))
+        raise RequestError("config.bad-value", f"{first['msg'].lower()}, not {first['input']!r}", place=place, remedy=_remedy(first)) from None
+    except HgeError as error:
+        raise type(error)(error.code, error.message, place=_place_of(error, data), remedy=error.remedy) from None
+
+
+def _remedy(first: Any) -> str:
+    expected = first.get("ctx", {}).get("expected")
+    return f"one of {expected}" if expected else ""
+
+
+def _place_of(error: HgeError, data: Mapping[str, Any]) -> str:
+    """Find the key whose value the units layer refused: it knows the value, not the key."""
+    for section, values in data.items():
+        for key, value in values.items():
+            for item in value if isinstance(value, list) else [value]:
+                if f'"{item}"' in error.message or error.message.startswith(repr(item) + " "):
+                    return f"{section}.{key}"
+    return error.place
+
+
+def _refuse_unknown(data: Mapping[str, Any]) -> None:
+    for section, values in data.items():
+        if section not in Config.model_fields:
+            raise RequestError("config.unknown-key", f"no section [{section}]", place="config", remedy=nearest(section, Config.model_fields))
+        if not isinstance(values, Mapping):
+            raise RequestError("config.bad-value", "this is a section", place=section, remedy=f"write [{section}] and keys below it")
+        fields = Config.model_fields[section].annotation.model_fields  # type: ignore[union-attr]
+        for key in values:
+            if key not in fields:
+                raise RequestError("config.unknown-key", f'no key "{key}"', place=f"[{section}]", remedy=nearest(key, fields))
+
+
+def _override(text: str) -> tuple[str, str, Any]:
+    name, equals, raw = text.partition("=")
+    section, dot, key = name.strip().partition(".")
+    if not (equals and dot and section and key):
+        raise RequestError("config.bad-override", f'"{text}"', place="--set", remedy="write section.key=value, for example loop.rate=0.5")
+    try:
+        value = tomllib.loads(f"value = {raw}")
+    except tomllib.TOMLDecodeError:
+        return section, key, raw.strip()
+    if set(value) != {"value"}:
+        raise RequestError("config.bad-override", f'"{text}" holds more than one value', place="--set", remedy="one value for each --set")
+    return section, key, value["value"]

@@ -1,0 +1,196 @@
+"""The design: everything that decides a learning run, as one frozen, printable, hashable value."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from hgesim.blocks import KINDS, Block, get_block
+from hgesim.circuit import electrode_net
+from hgesim.design.circuit import Circuit, Transient
+from hgesim.design.expand import network_elements
+from hgesim.errors import RequestError, nearest
+from hgesim.loop import HomodyneLoop
+from hgesim.loop.homodyne import DRIVE, ERROR, TARGET, THRESHOLD
+from hgesim.network import Network
+
+__all__ = ["Design", "block_set"]
+
+
+def block_set(technology: str, **choices: Block | str) -> dict[str, Block]:
+    """Return one block for each kind: those of a technology, but for the kinds chosen otherwise.
+
+    Parameters
+    ----------
+    technology : str
+        ``"gf180"``, ``"discrete"`` or ``"ideal"``.
+    **choices : Block or str
+        A block or a technology for a kind, for example ``mixer="ideal"``.
+
+    Raises
+    ------
+    RequestError
+        ``blocks.unknown-kind`` or ``blocks.unknown-technology`` with the nearest name.
+    """
+    unknown = [kind for kind in choices if kind not in KINDS]
+    if unknown:
+        raise RequestError("blocks.unknown-kind", f'"{unknown[0]}"', remedy=nearest(unknown[0], KINDS))
+    chosen = {kind: choices.get(kind, technology) for kind in KINDS}
+    return {kind: get_block(kind, item) if isinstance(item, str) else item for kind, item in chosen.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """A network, a loop around it and a block for each kind.
+
+    Parameters
+    ----------
+    network : Network
+        The device that learns.
+    loop : HomodyneLoop
+        Task, tone plan, time line, values and start.
+    blocks : mapping of str to Block
+        One block for each kind, for example from `block_set`.
+    probes : tuple of str
+        Nets to store besides those that results need.
+    site_capacitance : float
+        From every site to ground, in farad.
+    temperature : float
+        Of the electronics, in kelvin.
+
+    Examples
+    --------
+    >>> design = Design(network, loop, block_set("gf180"))             # doctest: +SKIP
+    >>> other = design.with_block("mixer", "ideal")                     # doctest: +SKIP
+    >>> print(other); text = other.netlist()                            # doctest: +SKIP
+    """
+
+    network: Network
+    loop: HomodyneLoop
+    blocks: Mapping[str, Block]
+    probes: tuple[str, ...] = ()
+    site_capacitance: float = 2e-15
+    temperature: float = 300.0
+    _circuit: Circuit = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Expand once: a design that cannot be built is refused here."""
+        for kind, block in self.blocks.items():
+            if kind not in KINDS or block.kind != kind:
+                raise RequestError("design.wrong-block", f'"{block.kind}" given for "{kind}"', place="blocks", remedy=nearest(kind, KINDS))
+        object.__setattr__(self, "blocks", MappingProxyType(dict(self.blocks)))
+        object.__setattr__(self, "_circuit", self._expand())
+
+    def _expand(self) -> Circuit:
+        loop, network, blocks = self.loop, self.network, self.blocks
+        return Circuit(
+            title=f"{loop.rule} learning of {loop.task.name} by {network.n_sites} sites",
+            elements=(*network_elements(network, self.site_capacitance), *loop.elements(network, blocks)),
+            analysis=Transient(loop.timeline.stop, loop.plan.step),
+            probes=tuple(
+                dict.fromkeys(
+                    [
+                        *(channel.net for channel in loop.channels(network)),
+                        ERROR,
+                        TARGET,
+                        *(electrode_net(network.electrode_labels[i]) for i in network.inputs),
+                        *DRIVE,
+                        *(f"i(v_{rail}_{kind})" for kind in sorted(blocks) for rail in ("vp", "vn")),
+                        *self.probes,
+                    ]
+                )
+            ),
+            initial=loop.initial(network),
+            temperature=self.temperature,
+            bond_temperature=network.temperature,
+        )
+
+    @property
+    def circuit(self) -> Circuit:
+        """Return the expanded circuit."""
+        return self._circuit
+
+    @property
+    def signals(self) -> dict[str, Any]:
+        """Return which stored net plays which part: what results and reports look waveforms up by."""
+        channels = self.loop.channels(self.network)
+        return {
+            "error": ERROR,
+            "target": TARGET,
+            "threshold": THRESHOLD,
+            "controls": {c.name: c.net for c in channels if c.net != THRESHOLD},
+            "inputs": {label: electrode_net(label) for label in (self.network.electrode_labels[i] for i in self.network.inputs)},
+            "mixer_input": list(DRIVE),
+        }
+
+    @property
+    def technology(self) -> dict[str, str]:
+        """Return the technology of each kind of block."""
+        return {kind: block.technology for kind, block in self.blocks.items()}
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of everything that decides the netlist."""
+        return hashlib.sha256(repr(self._canonical()).encode()).hexdigest()
+
+    def _canonical(self) -> tuple[Any, ...]:
+        blocks = sorted((kind, block.subckt, block.text) for kind, block in self.blocks.items())
+        return (self.network.digest, self.loop, blocks, self.probes, self.site_capacitance, self.temperature)
+
+    def __hash__(self) -> int:
+        """Hash by content."""
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by content."""
+        return isinstance(other, Design) and self.digest == other.digest
+
+    def __str__(self) -> str:
+        """Summarise in a few lines."""
+        loop, plan, line = self.loop, self.loop.plan, self.loop.timeline
+        kinds = ", ".join(f"{kind} {technology}" for kind, technology in self.technology.items())
+        return (
+            f"Design {self.digest[:12]}: {loop.rule} learning of {loop.task.name}\n"
+            f"  network  {self.network.n_sites} sites, {self.network.n_bonds} bonds, {self.network.n_electrodes} electrodes, "
+            f"{self.network.temperature:g} K\n"
+            f"  blocks   {kinds}; {self.circuit.transistors} transistors\n"
+            f"  carriers {', '.join(f'{f:g}' for f in plan.carriers)} Hz; beat {plan.beat:g} s, step {plan.step:.3g} s\n"
+            f"  time     {line.epochs} epochs of {line.cases} cases of {line.case:g} s: {line.stop:g} s"
+        )
+
+    def replace(self, **changes: Any) -> Design:
+        """Return a copy with some fields changed.
+
+        Raises
+        ------
+        RequestError
+            ``design.unknown-field`` with the nearest name.
+        """
+        known = [f.name for f in dataclasses.fields(self) if f.init]
+        for name in changes:
+            if name not in known:
+                raise RequestError("design.unknown-field", f'"{name}"', remedy=nearest(name, known))
+        return dataclasses.replace(self, **changes)
+
+    def with_block(self, kind: str, block: Block | str) -> Design:
+        """Return a copy with one block changed.
+
+        Parameters
+        ----------
+        kind : str
+            A key of ``hgesim.blocks.KINDS``, such as ``"mixer"``.
+        block : Block or str
+            The block, or the name of a technology.
+        """
+        chosen = get_block(kind, block) if isinstance(block, str) else block
+        return self.replace(blocks={**self.blocks, kind: chosen})
+
+    def netlist(self, dialect: str = "osdi") -> str:
+        """Return the deck as text; see `hgesim.netlist.write_deck`."""
+        from hgesim.netlist import write_deck
+
+        return write_deck(self.circuit, dialect)

@@ -1,0 +1,84 @@
+"""From a network to circuit elements: potentials and site levels become node voltages."""
+
+from __future__ import annotations
+
+from hgesim.circuit import (
+    BondInstance,
+    Capacitor,
+    CurrentSource,
+    Dc,
+    Element,
+    Resistor,
+    Transconductance,
+    electrode_net,
+    level_net,
+    site_net,
+)
+from hgesim.network import Hopping, Network
+
+__all__ = ["network_elements"]
+
+
+def network_elements(network: Network, site_capacitance: float = 0.0) -> tuple[Element, ...]:
+    """Expand a network into elements.
+
+    The voltage of ``mu_<site>`` is the site's electrochemical potential. Where bonds need it, the voltage of
+    ``eps_<site>`` is its level: 1 ohm into which a constant source pushes the disorder and one transconductance per
+    electrode the gating, so that level = eps0 + sum of lever arm times electrode voltage, linear and cheap.
+
+    Parameters
+    ----------
+    network : Network
+        To expand.
+    site_capacitance : float
+        From every site to ground, in farad; 0 leaves it out.
+
+    Returns
+    -------
+    tuple of Element
+        Levels, leaks, capacitances, then bonds in the network's order.
+    """
+    parts: list[Element] = []
+    gated = _gated_sites(network)
+    for number, site in enumerate(network.site_labels):
+        note = f"site {site}"
+        if number in gated:
+            parts += _level(network, number, note)
+        if network.site_leak > 0:
+            parts.append(Resistor(f"r_leak_{site}", site_net(site), "0", 1.0 / network.site_leak, f"leak of {note}"))
+        if site_capacitance > 0:
+            parts.append(Capacitor(f"c_{site}", site_net(site), "0", site_capacitance, note))
+    labels = (*network.site_labels, *network.electrode_labels)
+    nets = (*map(site_net, network.site_labels), *map(electrode_net, network.electrode_labels))
+    for count, ((a, b), law) in enumerate(zip(network.bond_sites.tolist(), network.bond_laws, strict=True)):
+        levels = tuple(_level_of(network, end) for end in (a, b)) if isinstance(law, Hopping) else ("", "")
+        note = f"bond {labels[a]}-{labels[b]}"
+        parts.append(BondInstance(f"bond_{count}", nets[a], nets[b], law, levels[0], levels[1], note))
+    return tuple(parts)
+
+
+def _gated_sites(network: Network) -> set[int]:
+    ends = (pair for pair, law in zip(network.bond_sites.tolist(), network.bond_laws, strict=True) if isinstance(law, Hopping))
+    return {end for pair in ends for end in pair if end < network.n_sites}
+
+
+def _level_of(network: Network, end: int) -> str:
+    """Return the net of an end's level; at an electrode level and potential are one."""
+    if end < network.n_sites:
+        return level_net(network.site_labels[end])
+    return electrode_net(network.electrode_labels[end - network.n_sites])
+
+
+def _level(network: Network, number: int, note: str) -> list[Element]:
+    site = network.site_labels[number]
+    net = level_net(site)
+    parts: list[Element] = [
+        Resistor(f"r_eps_{site}", net, "0", 1.0, f"level of {note}"),
+        CurrentSource(f"i_eps_{site}", net, "0", Dc(float(network.levels[number])), f"level of {note}"),
+    ]
+    for electrode, arm in zip(network.electrode_labels, network.levers[number].tolist(), strict=True):
+        if arm != 0:
+            parts.append(
+                Transconductance(f"g_eps_{site}_{electrode}", net, "0", electrode_net(electrode), "0", arm, f"lever arm {site}-{electrode}")
+            )
+    return parts

@@ -1,0 +1,107 @@
+"""What happened epoch by epoch: loss, controls and the network's own separation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hgesim.learning.score import network_outputs, separation
+from hgesim.loop import HomodyneLoop, Timeline
+from hgesim.network import Network
+from hgesim.waveforms import window_means
+
+__all__ = ["History", "epoch_history", "last_loss"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class History:
+    """One row an epoch.
+
+    Parameters
+    ----------
+    time : ndarray, (epochs,)
+        End of the epoch, in second.
+    errors : ndarray, (epochs, cases)
+        Time average of the read-out's error over each case's window, in volt.
+    outputs : ndarray, (epochs, cases)
+        The network's mean output current in the loop, dither and all, worked back from error, target and threshold.
+    controls : ndarray, (epochs, C)
+        Averaged over the epoch's last window (the dither averages out), in volt.
+    threshold : ndarray, (epochs,)
+        Voltage of the threshold channel, likewise.
+    separation : ndarray, (epochs,)
+        Of the network alone at these controls, in ampere.
+    """
+
+    time: FloatArray
+    errors: FloatArray
+    outputs: FloatArray
+    controls: FloatArray
+    threshold: FloatArray
+    separation: FloatArray
+
+    @property
+    def loss(self) -> FloatArray:
+        """Return the mean over the cases of the squared time-averaged error, (epochs,) in V^2."""
+        return np.asarray((self.errors**2).mean(axis=1))
+
+
+def _windows(timeline: Timeline, epochs: range) -> FloatArray:
+    return np.array([[timeline.span(epoch, case) for case in range(timeline.cases)] for epoch in epochs])
+
+
+def epoch_history(time: FloatArray, signals: Mapping[str, FloatArray], loop: HomodyneLoop, network: Network) -> History:
+    """Read the epochs that are complete in a transient.
+
+    Parameters
+    ----------
+    time : ndarray, (T,)
+        In second.
+    signals : mapping of str to ndarray
+        By net: the error ``"err"`` and every channel's net; in volt.
+    loop : HomodyneLoop
+        Time line and channels.
+    network : Network
+        For the separation without electronics.
+
+    Returns
+    -------
+    History
+        Rows for complete epochs only; none if the run stopped in the first.
+    """
+    line, channels = loop.timeline, loop.channels(network)
+    complete = min(line.epochs, int(np.floor(time[-1] / line.epoch + 1e-9))) if len(time) > 1 else 0
+    if complete == 0:
+        empty = np.zeros(0)
+        none = np.zeros((0, line.cases))
+        return History(empty, none, none, np.zeros((0, len(channels) - 1)), empty, empty)
+    windows = _windows(line, range(complete))
+    errors = window_means(time, signals["err"], windows)
+    means = window_means(time, np.stack([signals[c.net] for c in channels], axis=1), windows)
+    controls, threshold = means[:, -1, :-1], means[:, -1, -1]
+    gaps = np.array([separation(row, loop.task.targets) for row in network_outputs(network, loop.task, controls)])
+    end = line.epoch * np.arange(1, complete + 1)
+    return History(end, errors, _outputs(errors, means[:, :, -1], loop), controls, threshold, gaps)
+
+
+def _outputs(errors: FloatArray, threshold: FloatArray, loop: HomodyneLoop) -> FloatArray:
+    """Solve the summing node for the network's current: error = -R (I + V_threshold/R_threshold - I_target)."""
+    settings = loop.settings
+    target = loop.task.target * np.array(loop.task.target_signs)
+    return np.asarray(target - errors / settings.transimpedance - threshold / settings.threshold_resistance)
+
+
+def last_loss(time: FloatArray, error: FloatArray, timeline: Timeline) -> tuple[int, float] | None:
+    """Return number and loss (V^2) of the last complete epoch of a run under way, or None before the first."""
+    complete = int(np.floor(time[-1] / timeline.epoch + 1e-9)) if len(time) > 1 else 0
+    if complete == 0:
+        return None
+    windows = _windows(timeline, range(complete - 1, complete))
+    first = max(0, int(np.searchsorted(time, windows.min())) - 1)
+    means = window_means(time[first:], error[first:], windows)
+    return complete, float((means**2).mean())

@@ -1,0 +1,273 @@
+"""The homodyne gradient extraction loop: how the blocks are wired around a network.
+
+::
+
+    data --> network --> readout --e--> loss --> coupler --+--> mixer --> lowpass --> integrator --> control
+              ^  target and threshold current              |      ^ reference f_j        ^ dither f_j     |
+              |                                            +--> ... one branch per channel                |
+              +-------------------------------------------------------------------------------------------+
+
+Every control carries a dither of its own carrier. Squaring the error brings the derivative of the loss by control j
+to carrier j; the mixer brings it down to zero frequency; the integrator moves the control downhill and adds the
+dither (Boon et al., Nature Communications 2025, doi 10.1038/s41467-025-65155-7, for the principle). The threshold is
+one more channel, whose voltage feeds the summing node through a resistor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hgesim.blocks import KINDS, TECHNOLOGIES, Block, Technology
+from hgesim.circuit import (
+    BlockInstance,
+    Dc,
+    Element,
+    Pulse,
+    Resistor,
+    Sine,
+    Steps,
+    Transconductance,
+    VoltageSource,
+    electrode_net,
+)
+from hgesim.errors import RequestError
+from hgesim.loop.task import GateTask
+from hgesim.loop.timeline import Timeline
+from hgesim.loop.tones import TonePlan
+from hgesim.network import Network
+
+__all__ = ["Channel", "HomodyneLoop", "LoopSettings"]
+
+ERROR = "err"
+THRESHOLD = "threshold"
+TARGET = "target"
+DRIVE = ("drivep", "driven")
+_EDGE = 1e-6
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """The free values of the loop.
+
+    Parameters
+    ----------
+    dither : float
+        Amplitude of the dither on every control, in volt.
+    threshold_dither : float
+        Amplitude on the threshold's voltage, in volt: its path is linear, so it may be larger.
+    reference : float
+        Amplitude of the mixers' references, in volt.
+    rate : float
+        Learning rate relative to nominal; 0 disconnects the integrators.
+    slowness : float
+        Time constant of the integrators at rate 1, in units of the window: slow against an epoch, or the loop tracks
+        each case instead of learning all.
+    transimpedance : float
+        Of the read-out, in ohm.
+    threshold_resistance : float
+        From the threshold's voltage to the summing node, in ohm.
+    """
+
+    dither: float = 10e-3
+    threshold_dither: float = 30e-3
+    reference: float = 0.3
+    rate: float = 1.0
+    slowness: float = 16.0
+    transimpedance: float = 2e6
+    threshold_resistance: float = 2.5e6
+
+    def __post_init__(self) -> None:
+        """Refuse values that make no loop."""
+        for name in ("dither", "threshold_dither", "reference", "slowness", "transimpedance", "threshold_resistance"):
+            if not getattr(self, name) > 0:
+                raise RequestError("loop.bad-value", f"{getattr(self, name):g}", place=f"loop.{name}", remedy="a positive value")
+        if self.rate < 0:
+            raise RequestError("loop.bad-value", f"{self.rate:g}", place="loop.rate", remedy="0 or more; 1 is nominal")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One thing that is learnt: its name, the net whose voltage it is, its carrier, dither amplitude and start voltage."""
+
+    name: str
+    net: str
+    carrier: float
+    dither: float
+    start: float
+
+
+@dataclass(frozen=True)
+class HomodyneLoop:
+    """A task, a tone plan, a time line, the loop's values, and where the controls and the threshold start (volt)."""
+
+    task: GateTask
+    plan: TonePlan
+    timeline: Timeline
+    settings: LoopSettings
+    start: tuple[float, ...]
+    threshold_start: float = 0.0
+
+    rule = "homodyne"
+
+    def channels(self, network: Network) -> tuple[Channel, ...]:
+        """Return the channels: every control electrode in order, then the threshold.
+
+        Raises
+        ------
+        RequestError
+            ``loop.channel-count`` when start voltages or carriers do not fit the network's controls,
+            ``task.input-count`` when the inputs do not fit the task.
+        """
+        names = [network.electrode_labels[number] for number in network.controls]
+        if len(network.inputs) != self.task.n_inputs:
+            raise RequestError(
+                "task.input-count",
+                f"{self.task.name} has {self.task.n_inputs} inputs, the network {len(network.inputs)} input electrodes",
+                place="network",
+                remedy="give as many electrodes the role input",
+            )
+        if len(self.start) != len(names):
+            raise RequestError("loop.channel-count", f"{len(self.start)} start voltages for {len(names)} controls", place="loop.start")
+        if len(self.plan.carriers) != len(names) + 1:
+            raise RequestError(
+                "loop.channel-count",
+                f"{len(self.plan.carriers)} carriers for {len(names)} controls and the threshold",
+                place="loop.carriers",
+                remedy=f"give {len(names) + 1}",
+            )
+        nets = [electrode_net(name) for name in names]
+        dithers = [self.settings.dither] * len(names) + [self.settings.threshold_dither]
+        starts = [*self.start, self.threshold_start]
+        return tuple(
+            Channel(*values)
+            for values in zip([*names, THRESHOLD], [*nets, THRESHOLD], self.plan.carriers, dithers, starts, strict=True)
+        )
+
+    def elements(self, network: Network, blocks: Mapping[str, Block]) -> tuple[Element, ...]:
+        """Wire the loop around a network.
+
+        Parameters
+        ----------
+        network : Network
+            Whose electrodes the loop drives and reads.
+        blocks : mapping of str to Block
+            One block for each kind.
+
+        Returns
+        -------
+        tuple of Element
+            Sources, read-out, loss, coupler and a branch per channel. The network itself is not among them.
+        """
+        missing = sorted(set(KINDS) - set(blocks))
+        if missing:
+            raise RequestError("loop.missing-block", f"no block for {', '.join(missing)}", place="circuit")
+        place = _Placer(blocks)
+        output = electrode_net(network.electrode_labels[network.output])
+        parts: list[Element] = [*_rails(blocks), *self._stimuli(network, blocks["coupler"])]
+        parts += [
+            place("readout", "", {"inp": output, "out": ERROR}, rf=self.settings.transimpedance),
+            Transconductance(
+                "g_target", "0", output, TARGET, "0", self.task.target, "target current: the read-out's output is the error"
+            ),
+            Resistor("r_threshold", THRESHOLD, output, self.settings.threshold_resistance, "threshold current"),
+            place("loss", "", {"e": ERROR, "outp": "lossp", "outn": "lossn"}),
+            place(
+                "coupler",
+                "",
+                {"inp": "lossp", "inn": "lossn", "outp": DRIVE[0], "outn": DRIVE[1], "hold": "hold", "holdn": "holdn"},
+            ),
+        ]
+        for channel in self.channels(network):
+            parts += self._branch(channel, place)
+        return tuple(parts)
+
+    def initial(self, network: Network) -> tuple[tuple[str, float], ...]:
+        """Return the start voltage of every learnt net."""
+        return tuple((channel.net, channel.start) for channel in self.channels(network))
+
+    def _stimuli(self, network: Network, coupler: Block) -> list[Element]:
+        line = self.timeline
+        labels = [network.electrode_labels[number] for number in network.inputs]
+        parts: list[Element] = [
+            VoltageSource(f"v_data_{label}", electrode_net(label), "0", Steps(levels, line.case, line.ramp), "data input")
+            for label, levels in zip(labels, self.task.input_levels, strict=True)
+        ]
+        parts += [
+            VoltageSource(f"v_ground_{label}", electrode_net(label), "0", Dc(0.0), "grounded electrode")
+            for label, role in zip(network.electrode_labels, network.roles, strict=True)
+            if role == "ground"
+        ]
+        parts.append(
+            VoltageSource("v_target", TARGET, "0", Steps(self.task.target_signs, line.case, line.ramp), "target: +1 or -1")
+        )
+        rails = rails_of(coupler)
+        gate = {"width": line.pause, "period": line.case, "edge": _EDGE}
+        parts += [
+            VoltageSource("v_hold", "hold", "0", Pulse(rails.positive, rails.negative, **gate), "hold during ramps"),
+            VoltageSource("v_holdn", "holdn", "0", Pulse(rails.negative, rails.positive, **gate), "its complement"),
+        ]
+        return parts
+
+    def _branch(self, channel: Channel, place: _Placer) -> list[Element]:
+        name = channel.name
+        mixed, smooth = (f"mix_{name}_p", f"mix_{name}_n"), (f"low_{name}_p", f"low_{name}_n")
+        rate = self.settings.rate
+        driven = smooth if rate > 0 else ("0", "0")
+        capacitance = place.default("integrator", "c")
+        resistance = self.settings.slowness * self.timeline.window / (capacitance * (rate if rate > 0 else 1.0))
+        return [
+            VoltageSource(f"v_ref_{name}", f"ref_{name}", "0", Sine(self.settings.reference, channel.carrier), "reference"),
+            VoltageSource(f"v_dither_{name}", f"dither_{name}", "0", Sine(channel.dither, channel.carrier), "dither"),
+            place(
+                "mixer",
+                name,
+                {"xp": DRIVE[0], "xn": DRIVE[1], "lo": f"ref_{name}", "outp": mixed[0], "outn": mixed[1]},
+            ),
+            place("lowpass", name, {"inp": mixed[0], "inn": mixed[1], "outp": smooth[0], "outn": smooth[1]}),
+            place(
+                "integrator",
+                name,
+                {"inp": driven[0], "inn": driven[1], "dither": f"dither_{name}", "out": channel.net},
+                r=resistance,
+            ),
+        ]
+
+
+@dataclass(frozen=True)
+class _Placer:
+    """Places a block of a kind, with its rails, under a name that says kind and channel."""
+
+    blocks: Mapping[str, Block]
+
+    def __call__(self, kind: str, channel: str, nets: dict[str, str], **parameters: float) -> BlockInstance:
+        block = self.blocks[kind]
+        rails = {"vp": f"vp_{kind}", "vn": f"vn_{kind}"}
+        name = "x_" + "_".join(part for part in (kind, channel) if part)
+        note = f"{kind} ({block.technology})" + (f" of channel {channel}" if channel else "")
+        return BlockInstance(name, block, {**nets, **rails}, parameters, note)
+
+    def default(self, kind: str, parameter: str) -> float:
+        values = dict(self.blocks[kind].parameters)
+        if parameter not in values:
+            raise RequestError(
+                "blocks.missing-parameter", f'the {kind} block has no parameter "{parameter}"', place=f"circuit.{kind}"
+            )
+        return values[parameter]
+
+
+def rails_of(block: Block) -> Technology:
+    """Return the technology whose rails a block runs from: its own, else that of the transistors it is made of."""
+    return TECHNOLOGIES.get(block.technology) or TECHNOLOGIES["gf180" if block.models == "gf180" else "discrete"]
+
+
+def _rails(blocks: Mapping[str, Block]) -> list[Element]:
+    """Give every kind of block a supply of its own, so that its energy can be told apart."""
+    parts: list[Element] = []
+    for kind, block in sorted(blocks.items()):
+        rails = rails_of(block)
+        parts += [
+            VoltageSource(f"v_vp_{kind}", f"vp_{kind}", "0", Dc(rails.positive), f"supply of {kind}"),
+            VoltageSource(f"v_vn_{kind}", f"vn_{kind}", "0", Dc(rails.negative), f"supply of {kind}"),
+        ]
+    return parts

@@ -1,0 +1,86 @@
+"""The dopant bond in both dialects: Verilog-A for engines with OSDI, a B-source for those without.
+
+Both are the same expression (see `hgesim.network.laws`): with x = (level - potential)/2kT at each end,
+``I = rate exp(-D) (exp(s) - exp(-s)) / (2 cosh x_a  2 cosh x_b)``, D the smoothed absolute difference of the levels and
+s the difference of the potentials, both over 2kT. Written as exp of a sum of logarithms it never overflows: the
+exponents are at most D's rounding above zero, whatever Newton tries.
+"""
+
+from __future__ import annotations
+
+from hgesim.circuit import BondInstance
+from hgesim.network import Hopping, Ohmic, Sinh
+from hgesim.units import spice_number
+
+__all__ = ["BOND_VA", "HOPPING_SUBCKT", "bond_lines"]
+
+BOND_VA = """// Mean-field hopping between two localised sites: written by hgesim.
+// Ports: potentials pa, pb (they carry the current) and levels la, lb (they carry none).
+`include "disciplines.vams"
+module hopbond(pa, pb, la, lb);
+  inout pa, pb, la, lb;
+  electrical pa, pb, la, lb;
+  (* type="instance" *) parameter real rate = 1e-9 from [0:inf); // ampere, tunnelling factor included
+  parameter real kt = 0.00663; // eV
+  real d, gap, xa, xb, s, log_weight;
+  analog begin
+    d = (V(la) - V(lb)) / (2.0 * kt);
+    gap = sqrt(d * d + 0.01) - 0.1;
+    xa = abs(V(la) - V(pa)) / (2.0 * kt);
+    xb = abs(V(lb) - V(pb)) / (2.0 * kt);
+    s = (V(pa) - V(pb)) / (2.0 * kt);
+    log_weight = -gap - xa - xb - ln(1.0 + exp(-2.0 * xa)) - ln(1.0 + exp(-2.0 * xb));
+    I(pa, pb) <+ rate * (limexp(log_weight + s) - limexp(log_weight - s));
+  end
+endmodule
+"""
+
+_D = "((v(la)-v(lb))/two_kt)"
+_XA, _XB = "abs((v(la)-v(pa))/two_kt)", "abs((v(lb)-v(pb))/two_kt)"
+_S = "(v(pa)-v(pb))/two_kt"
+_LOG = f"0.1-sqrt({_D}*{_D}+0.01)-{_XA}-{_XB}-ln(1+exp(-2*{_XA}))-ln(1+exp(-2*{_XB}))"
+
+HOPPING_SUBCKT = f"""* hopping bond for engines without OSDI: the same expression as the Verilog-A bond
+.subckt hopbond pa pb la lb rate=1e-09 two_kt=1.327e-02
+b1 pa pb i=rate*(exp({_LOG}+{_S})-exp({_LOG}-{_S}))
+.ends hopbond
+""".replace("two_kt)", "{two_kt})").replace("i=rate*", "i={rate}*")
+
+
+def bond_lines(bond: BondInstance, dialect: str, two_kt: float, thermal_voltage: float) -> list[str]:
+    """Write one bond.
+
+    Parameters
+    ----------
+    bond : BondInstance
+        The bond and its nets.
+    dialect : str
+        ``"osdi"`` or ``"b-source"``.
+    two_kt : float
+        Twice the thermal energy of the network, in eV.
+    thermal_voltage : float
+        Of the simulator, in volt: the emission coefficient of a sinh bond's diodes is its scale over this.
+
+    Returns
+    -------
+    list of str
+        Netlist lines without comments.
+    """
+    law = bond.law
+    if isinstance(law, Ohmic):
+        return [f"r{bond.name} {bond.a} {bond.b} {spice_number(1.0 / law.conductance)}"]
+    if isinstance(law, Sinh):
+        # Two antiparallel diodes: Is (exp(v/nVt) - 1) - Is (exp(-v/nVt) - 1) = 2 Is sinh(v/nVt), exactly.
+        saturation = spice_number(law.conductance * law.scale / 2)
+        emission = spice_number(law.scale / thermal_voltage)
+        model = f"d_{bond.name}"
+        return [
+            f".model {model} d(is={saturation} n={emission})",
+            f"d{bond.name}_f {bond.a} {bond.b} {model}",
+            f"d{bond.name}_r {bond.b} {bond.a} {model}",
+        ]
+    assert isinstance(law, Hopping)
+    nets = f"{bond.a} {bond.b} {bond.level_a} {bond.level_b}"
+    if dialect == "osdi":
+        return [f"n{bond.name} {nets} hopbond rate={spice_number(law.rate)}"]
+    return [f"x{bond.name} {nets} hopbond rate={spice_number(law.rate)} two_kt={spice_number(two_kt)}"]

@@ -1,0 +1,34 @@
+"""The text files of a self-contained folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hgesim.design.circuit import Circuit
+from hgesim.netlist.bonds import BOND_VA
+from hgesim.netlist.writer import write_deck
+from hgesim.network import Hopping
+
+__all__ = ["DECK", "deck_files", "write_files"]
+
+DECK = "deck.cir"
+
+
+def deck_files(circuit: Circuit, dialect: str = "osdi") -> dict[str, str]:
+    """Return the files of a deck by name: ``deck.cir`` and, where the dialect needs it, ``bond.va``."""
+    files = {DECK: write_deck(circuit, dialect)}
+    if dialect == "osdi" and Hopping in circuit.laws:
+        files["bond.va"] = BOND_VA
+    return files
+
+
+def write_files(circuit: Circuit, folder: Path, dialect: str = "osdi") -> Path:
+    """Write the files of a deck into a folder, which is made if need be, and return the folder.
+
+    Foundry models and the compiled bond are not text of ours; the engine layer puts them beside
+    (`hgesim.engine.fill_folder`).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in deck_files(circuit, dialect).items():
+        (folder / name).write_text(text, encoding="ascii", newline="\n")
+    return folder

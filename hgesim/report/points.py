@@ -1,0 +1,163 @@
+"""The operating points a report shows: electrode voltages before and after, and what the network does there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hgesim.errors import HgeError
+from hgesim.network import Hopping, Network
+from hgesim.report.record import FloatArray, Record, dig, numbers, real
+from hgesim.report.waves import read_timeline, read_waves, window
+
+__all__ = ["Point", "case_name", "cases", "operating_points", "target_levels", "threshold_currents"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """The network at one setting.
+
+    Parameters
+    ----------
+    volts : ndarray, (E,)
+        Of the electrodes, in volt.
+    currents : ndarray, (E,)
+        Out of the network into the electrodes, in ampere.
+    bonds : ndarray, (B,)
+        From the first to the second node of each bond, in ampere.
+    potentials : ndarray, (N,)
+        Of the sites, in volt.
+    occupation : ndarray, (N,), or None
+        Of the sites by holes; None where bonds are not all hopping bonds.
+    """
+
+    volts: FloatArray
+    currents: FloatArray
+    bonds: FloatArray
+    potentials: FloatArray
+    occupation: FloatArray | None
+
+
+def cases(record: Record) -> list[dict[str, object]]:
+    """Return the stored outputs, case by case."""
+    return [case for case in dig(record.result, "outputs") or [] if isinstance(case, dict)]
+
+
+def case_name(case: object) -> str:
+    """Name a case by its inputs: ``01``, or ``0.2, 0.7``."""
+    values = numbers(case, "inputs")
+    if len(values) and np.isin(values, (0.0, 1.0)).all():
+        return "".join(str(int(v)) for v in values)
+    return ", ".join(f"{v:.3g}" for v in values)
+
+
+def operating_points(record: Record, case: int) -> tuple[Point | None, Point | None]:
+    """Solve the stored network at the first and the last stored controls, for one case.
+
+    Parameters
+    ----------
+    record : Record
+        The run.
+    case : int
+        Number of the input case.
+
+    Returns
+    -------
+    before, after : Point or None
+        None where the run does not hold what is needed.
+    """
+    network = record.network
+    if network is None:
+        return None, None
+    inputs = _input_volts(record, network, case)
+    if inputs is None:
+        return None, None
+    found = [None if ends is None else _solve(network, inputs, ends) for ends in _control_ends(record, network)]
+    return found[0], found[1]
+
+
+def _solve(network: Network, inputs: FloatArray, controls: FloatArray) -> Point | None:
+    volts = np.zeros(network.n_electrodes)
+    volts[list(network.inputs)] = inputs
+    volts[list(network.controls)] = controls
+    try:
+        solution = network.solve(volts)
+        bonds = network.bond_currents(volts)
+    except HgeError:
+        return None
+    occupation = None
+    if all(isinstance(law, Hopping) for law in network.bond_laws):
+        level = network.levels + network.levers @ volts
+        occupation = 1.0 / (1.0 + np.exp(np.clip((level - solution.potentials) / network.kT, -60.0, 60.0)))
+    return Point(volts, solution.currents, bonds, solution.potentials, occupation)
+
+
+def _control_ends(record: Record, network: Network) -> tuple[FloatArray | None, FloatArray | None]:
+    """Return control voltages at begin and end: from the history, else from the waveforms."""
+    labels = [network.electrode_labels[k] for k in network.controls]
+    tracks = [numbers(record.result, "history", "controls", label) for label in labels]
+    if not all(len(track) and np.isfinite(track[[0, -1]]).all() for track in tracks):
+        nets = [dig(record.result, "signals", "controls", label) for label in labels]
+        _, waves = read_waves(record, [net for net in nets if isinstance(net, str)])
+        tracks = [waves.get(net, np.zeros(0)) if isinstance(net, str) else np.zeros(0) for net in nets]
+        tracks = [track[np.isfinite(track)] for track in tracks]
+    if not tracks or not all(len(track) for track in tracks):
+        return (None, None) if tracks else (np.zeros(0), np.zeros(0))
+    return np.array([track[0] for track in tracks]), np.array([track[-1] for track in tracks])
+
+
+def _input_volts(record: Record, network: Network, case: int) -> FloatArray | None:
+    """Return the input voltages of a case, taken in the middle of its hold time in the first epoch."""
+    labels = [network.electrode_labels[k] for k in network.inputs]
+    if not labels:
+        return np.zeros(0)
+    bits = numbers(dig(cases(record), case), "inputs")
+    low, high = _logic_levels(record)
+    if low is not None and high is not None and len(bits) == len(labels) and np.isin(bits, (0.0, 1.0)).all():
+        return np.where(bits > 0, high, low)
+    timeline = read_timeline(record.result)
+    nets = [dig(record.result, "signals", "inputs", label) for label in labels]
+    time, waves = read_waves(record, [net for net in nets if isinstance(net, str)])
+    if timeline is None or len(waves) < len(set(labels)) or case >= timeline.cases:
+        return None
+    start, stop = timeline.holds(0)[case]
+    part = window(time, start, stop)
+    if part.stop - part.start < 1:
+        return None
+    values = np.array([np.median(waves[net][part]) for net in nets])
+    return values if np.isfinite(values).all() else None
+
+
+def _logic_levels(record: Record) -> tuple[float | None, float | None]:
+    for section in ("task", "loop"):
+        levels = numbers(record.config, section, "levels")
+        if len(levels) == 2 and np.isfinite(levels).all():
+            return float(levels[0]), float(levels[1])
+        low, high = real(record.config, section, "low"), real(record.config, section, "high")
+        if low is not None and high is not None:
+            return low, high
+    return None, None
+
+
+def threshold_currents(record: Record) -> tuple[float | None, float | None]:
+    """Return the threshold at begin and end, in ampere.
+
+    The final one is stored; the first follows from the threshold voltage, which it is proportional to.
+    """
+    last = real(record.result, "threshold")
+    track = numbers(record.result, "history", "threshold")
+    track = track[np.isfinite(track)]
+    if last is None or not len(track) or abs(track[-1]) < 1e-6:
+        return (last, last) if len(track) < 2 else (None, last)
+    return last * float(track[0] / track[-1]), last
+
+
+def target_levels(record: Record, threshold: float | None) -> tuple[float, float] | None:
+    """Return the output currents at which the error vanishes for targets 0 and 1, in ampere, when they are stored."""
+    half = real(record.result, "target_current")
+    for section in ("task", "loop", "circuit"):
+        half = half if half is not None else real(record.config, section, "target_current")
+    if half is None or threshold is None:
+        return None
+    return threshold - half, threshold + half
