@@ -2,7 +2,7 @@
 * ports: inp inn input pair, outp outn output pair, vp +1.65 V, vn -1.65 V; signals at 0 V
 * parameters: none
 * transfer: v(outp,outn) = 1.7 V tanh(26 v(inp,inn) / 1.7 V)
-* measured: gain 25.8, output within 2.0 V, common mode 0.05 V, supply 0.05 mA
+* measured: gain 25.8; output 1.80 V at 0.1 V, at most 2.2 V; common mode 0.05 V; supply 0.05 mA
 * ideal parts: resistors
 * uses: none
 * models: gf180

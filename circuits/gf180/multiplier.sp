@@ -2,7 +2,7 @@
 * ports: xp xn signal pair, yp yn switching pair, outp outn output pair, vp +1.65 V, vn -1.65 V; signals at 0 V
 * parameters: rx=25e3 Ohm, source degeneration of the x pair: x range about 20 uA times rx
 * transfer: v(outp,outn) = A x tanh(y/0.12 V), x limited by the tail currents; A = 0.94 at rx=25e3, 2.7 at rx=5e3
-* measured: supply 0.14 mA
+* measured: see loss and mixer; supply 0.14 mA
 * ideal parts: resistors
 * uses: none
 * models: gf180

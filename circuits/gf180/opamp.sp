@@ -2,7 +2,7 @@
 * ports: inp non-inverting input, inn inverting input, out output, vp +1.65 V, vn -1.65 V
 * parameters: none
 * transfer: v(out) = A0 v(inp, inn), one dominant pole
-* measured: A0 94 dB, GBW 9.2 MHz, phase margin 69 deg (10 pF and 100 kOhm), slew 8 V/us, supply 0.24 mA, inputs -1.4 V to +0.8 V
+* measured: A0 94 dB, GBW 9.5 MHz, phase margin 68 deg, slew 8.6 V/us (10 pF and 100 kOhm); supply 0.24 mA; follower within 1 mV from -1.4 V to 0.8 V
 * ideal parts: resistors, capacitor
 * uses: none
 * models: gf180

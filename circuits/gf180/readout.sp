@@ -2,7 +2,7 @@
 * ports: inp current input, out voltage output, vp +1.65 V, vn -1.65 V
 * parameters: rf=2e6 Ohm, transimpedance
 * transfer: v(out) = -rf i(inp), i counted into inp
-* measured: straight to 1.4 V, input within 0.04 mV, bandwidth 220 kHz at 1 pF; 2 uA too much clamps the input at -0.84 V or 1.02 V and is forgotten at once; supply 0.24 mA
+* measured: straight to 1.4 V, input within 0.04 mV, bandwidth 214 kHz at 1 pF; over-drive of 20 uA clamps the input at -0.98 V and 1.19 V and is forgotten within 30 us; supply 0.24 mA
 * ideal parts: resistors, capacitors
 * uses: opamp
 * models: gf180

@@ -59,7 +59,7 @@ class Contract:
     coupler_gain: float = 26.0
     coupler_limit: float = 1.9
     mixer_gain: float = 2.75
-    mixer_range: float = 0.28
+    mixer_range: float = 0.3
     mixer_knee: float = 0.126
     mixer_reference: float = 0.3
     lowpass_r: float = 200e3

@@ -1,0 +1,164 @@
+"""The library as data: every file is there, readable, honest about itself, and agrees with the contract."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import FrozenInstanceError, asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hgesim.blocks import CONTRACT, KINDS, TECHNOLOGIES, all_subckts, circuits_folder, get_block, library
+from hgesim.blocks.spice import header_of
+from hgesim.blocks.transfer import (
+    coupler_output,
+    integrator_slope,
+    integrator_time_constant,
+    loss_slope,
+    loss_value,
+    mixer_mean,
+    mixer_output,
+)
+from hgesim.errors import HgeError, RequestError
+
+FILES = sorted(circuits_folder().glob("*/*.sp"))
+HEADER = {"ports", "parameters", "transfer", "measured", "ideal parts", "uses", "models", "source"}
+pairs = pytest.mark.parametrize(("kind", "technology"), [(k, t) for k in KINDS for t in TECHNOLOGIES])
+
+
+@pairs
+def test_every_kind_exists_in_every_technology(kind: str, technology: str) -> None:
+    block = get_block(kind, technology)
+    assert (block.kind, block.technology, block.subckt) == (kind, technology, f"{kind}_{technology}")
+    assert block.ports == KINDS[kind].ports
+    assert block.ports[-2:] == ("vp", "vn")
+    assert block is get_block(kind, technology)
+    with pytest.raises(FrozenInstanceError):
+        block.kind = "other"  # type: ignore[misc]
+
+
+@pairs
+def test_models_and_transistors_say_what_a_block_is_made_of(kind: str, technology: str) -> None:
+    block = get_block(kind, technology)
+    has_transistors = technology != "ideal" and kind != "lowpass"
+    assert (block.transistors > 0) == has_transistors
+    assert block.models == (TECHNOLOGIES[technology].models if has_transistors else None)
+    assert block.ideal_parts != "not stated"
+    assert block.source != "not stated"
+
+
+def test_transistors_are_counted_as_drawn() -> None:
+    counts = {kind: get_block(kind, "gf180").transistors for kind in KINDS}
+    # op-amp 8, multiplier 14, limiter 4, two clamps, four switches; the five units of m=5 count once
+    assert counts == {"readout": 10, "loss": 14, "coupler": 8, "mixer": 14, "lowpass": 0, "integrator": 8}
+    counts = {kind: get_block(kind, "discrete").transistors for kind in KINDS}
+    assert counts == {"readout": 11, "loss": 14, "coupler": 12, "mixer": 14, "lowpass": 0, "integrator": 9}
+
+
+def test_shared_parameters_are_those_of_the_contract() -> None:
+    for technology in TECHNOLOGIES:
+        assert dict(get_block("readout", technology).parameters) == {"rf": CONTRACT.readout_rf}
+        assert dict(get_block("lowpass", technology).parameters) == {"r": CONTRACT.lowpass_r, "c": CONTRACT.lowpass_c}
+        values = {"r": CONTRACT.integrator_r, "c": CONTRACT.integrator_c}
+        assert dict(get_block("integrator", technology).parameters) == values
+    ideal = {kind: dict(get_block(kind, "ideal").parameters) for kind in KINDS}
+    assert ideal["loss"] == {"k": CONTRACT.loss_gain, "e0": CONTRACT.loss_knee}
+    assert ideal["coupler"] == {"gain": CONTRACT.coupler_gain, "vmax": CONTRACT.coupler_limit}
+    mixer = {"gain": CONTRACT.mixer_gain, "x0": CONTRACT.mixer_range, "lo0": CONTRACT.mixer_knee}
+    assert ideal["mixer"] == mixer
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_files_are_documented_and_free_of_suffixes(path: Path) -> None:
+    text = path.read_text("ascii")
+    header = header_of(text)
+    assert set(header) >= HEADER
+    assert len(header["title"]) > 10
+    names = re.findall(r"^\.subckt (\S+)", text, re.MULTILINE)
+    assert names == ([] if path.stem == "models" else [f"{path.stem}_{path.parent.name}"])
+    for line in text.splitlines():
+        if line.startswith("*"):
+            continue
+        # numbers that begin a word: 1e-12 yes, 1p no
+        for word in re.findall(r"(?<![\w.{])[+-]?\d[\w.+-]*", line):
+            assert re.fullmatch(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", word), f"{word} in {line}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_declared_models_are_those_used(path: Path) -> None:
+    text = path.read_text("ascii")
+    uses_foundry = bool(re.search(r"^x.* [np]fet_", text, re.MULTILINE))
+    needs = header_of(text)["models"]
+    assert needs in ("gf180", "none")
+    if uses_foundry:
+        assert needs == "gf180"
+    if path.parent.name != "gf180" or path.stem == "lowpass":
+        assert needs == "none"
+
+
+@pytest.mark.parametrize("wrong", ["mixr", "", "../../etc", "MIXER", None])
+def test_unknown_kind_and_technology(wrong: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        get_block(wrong, "gf180")
+    assert caught.value.code == "blocks.unknown-kind"
+    with pytest.raises(RequestError) as caught:
+        get_block("mixer", wrong)
+    assert caught.value.code == "blocks.unknown-technology"
+
+
+def test_the_nearest_name_is_offered() -> None:
+    with pytest.raises(RequestError, match='did you mean "mixer"'):
+        get_block("mixr", "gf180")
+    with pytest.raises(RequestError, match='did you mean "discrete"'):
+        get_block("mixer", "discret")
+
+
+def test_all_subckts_has_everything_once_and_in_order() -> None:
+    blocks = [get_block(kind, technology) for technology in TECHNOLOGIES for kind in KINDS]
+    texts = all_subckts([*blocks, *blocks])
+    assert len(texts) == len(set(texts)) == len(FILES)
+    defined: set[str] = set()
+    for text in texts:
+        for name in re.findall(r"^x.* (\w+_(?:gf180|discrete))\b", text, re.MULTILINE):
+            assert name in defined
+        defined |= set(re.findall(r"^\.subckt (\S+)", text, re.MULTILINE))
+    assert all_subckts([]) == ()
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(library, "__file__", str(tmp_path / "hgesim" / "blocks" / "library.py"))
+    with pytest.raises(HgeError) as caught:
+        circuits_folder()
+    assert caught.value.code == "blocks.no-library"
+
+
+def test_an_installed_library_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for technology in TECHNOLOGIES:
+        (tmp_path / "hgesim" / "circuits" / technology).mkdir(parents=True)
+    monkeypatch.setattr(library, "__file__", str(tmp_path / "hgesim" / "blocks" / "library.py"))
+    assert circuits_folder() == tmp_path / "hgesim" / "circuits"
+
+
+def test_contract_formulas() -> None:
+    error = np.linspace(-0.5, 0.5, 101)
+    step = 1e-6
+    finite = (loss_value(error + step) - loss_value(error - step)) / (2 * step)
+    np.testing.assert_allclose(loss_slope(error), finite, atol=1e-8)
+    np.testing.assert_allclose(loss_value(error), loss_value(-error))
+    small = 1e-5
+    assert float(coupler_output(small)) / small == pytest.approx(CONTRACT.coupler_gain, rel=1e-6)
+    assert float(coupler_output(10.0)) == pytest.approx(CONTRACT.coupler_limit)
+    assert float(mixer_mean(0.01)) / 0.01 == pytest.approx(1.6, rel=0.01)
+    assert float(mixer_output(-0.1, 0.3)) == -float(mixer_output(0.1, 0.3)) == float(mixer_output(0.1, -0.3))
+    assert float(integrator_slope(1.0)) == pytest.approx(-1 / integrator_time_constant())
+    assert integrator_time_constant() == pytest.approx(16e-3)
+    assert mixer_mean(np.zeros((2, 3))).shape == (2, 3)
+    assert all(value > 0 for value in asdict(CONTRACT).values())
+
+
+def test_mixer_mean_is_the_average_of_a_long_sine() -> None:
+    phase = np.linspace(0, 2 * np.pi, 100001)[:-1]
+    for size in (0.02, 0.3, 1.7):
+        exact = mixer_output(size * np.sin(phase), 0.3 * np.sin(phase)).mean()
+        assert float(mixer_mean(size)) == pytest.approx(exact, rel=1e-4)
