@@ -2,7 +2,7 @@
 * ports: inp inn input pair, outp outn output pair, hold and holdn complementary clocks between the rails, vp +5 V, vn -5 V
 * parameters: none
 * transfer: v(outp,outn) = 1.9 V tanh(26 u / 1.9 V), u = v(inp,inn) above 1.6 kHz; u = 0 while hold is at vp and holdn at vn
-* measured: gain 25.4 at 20 kHz; peak 1.12 V, 1.66 V, 1.86 V for 50 mV, 100 mV, 500 mV; a step of 0.3 V while held (56 kOhm source) leaves 0.4 mV after 30 us; common mode -0.05 V; supply 0.55 mA
+* measured: gain 25.5 at 20 kHz; peak 1.12 V, 1.66 V, 1.86 V for 50 mV, 100 mV, 500 mV; a step of 0.3 V while held (56 kOhm source) leaves 0.4 mV after 30 us; common mode -0.05 V; supply 0.55 mA
 * ideal parts: resistors, capacitors
 * uses: limiter models
 * models: none

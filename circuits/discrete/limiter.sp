@@ -2,7 +2,7 @@
 * ports: inp inn input pair, outp outn output pair, vp +5 V, vn -5 V; signals at 0 V, inputs are gates
 * parameters: none
 * transfer: v(outp,outn) = 1.9 V tanh(26 v(inp,inn) / 1.9 V)
-* measured: gain 25.4; output 1.66 V at 0.1 V, at most 1.9 V; common mode -0.05 V; supply 0.55 mA
+* measured: gain 25.5; output 1.66 V at 0.1 V, at most 1.9 V; common mode -0.05 V; supply 0.55 mA
 * ideal parts: resistors
 * uses: models
 * models: none

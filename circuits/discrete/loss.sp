@@ -2,7 +2,7 @@
 * ports: e error voltage, outp outn output pair, vp +5 V, vn -5 V
 * parameters: none
 * transfer: v(outp,outn) = 0.94 e tanh(e/0.126 V)
-* measured: 0.05 V: 17.1 mV, 0.1 V: 60.7 mV, 0.15 V: 115 mV, 0.2 V: 170 mV, 0.3 V: 272 mV, 0.5 V: 457 mV; common mode 0.06 V, supply 0.15 mA
+* measured: 0.05 V: 17.8 mV, 0.1 V: 62.6 mV, 0.15 V: 118 mV, 0.2 V: 174 mV, 0.3 V: 276 mV, 0.5 V: 462 mV; common mode 0.06 V, supply 0.15 mA
 * ideal parts: resistors
 * uses: multiplier
 * models: none

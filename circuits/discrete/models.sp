@@ -17,8 +17,8 @@
 + itf=0.4 vtf=4 xtf=6 rb=10)
 * 1N4148: attributed to onsemi in LTspice's standard.dio, repeated in many public libraries
 .model d1n4148 d(is=2.52e-9 rs=0.568 n=1.752 cjo=4e-12 m=0.4 tt=20e-9)
-* ALD1106 and ALD1107: no vendor card exists; level 1 worked out from data-sheet typicals: thresholds 0.7 V and -0.8 V,
-* gm 1.8 mS and 0.67 mS at 5 V (from memory) give beta = gm/(VGS-VT) = 0.42 and 0.16 mA/V2, here at w/l = 2;
-* lambda and gamma from a university lab's card for the parts; cgso makes about 1 pF of gate capacitance a transistor
-.model nald1106 nmos(level=1 vto=0.7 kp=210e-6 lambda=0.029 gamma=0.85 phi=0.9 cgso=40e-9 cgdo=10e-9 cbd=0.5e-12 cbs=0.5e-12)
-.model pald1107 pmos(level=1 vto=-0.8 kp=80e-6 lambda=0.03 gamma=0.45 phi=0.8 cgso=40e-9 cgdo=10e-9 cbd=0.5e-12 cbs=0.5e-12)
+* ALD1106 and ALD1107: no vendor card exists; level 1 as in the University of Maine's course library umaine.lib (ECE 343),
+* from the data sheets and students' measurements (w=20e-6 l=10e-6 there too: only kp w/l means something);
+* cgso and cgdo are own estimates: about 1 pF of gate capacitance a transistor, where that library has next to none
+.model nald1106 nmos(level=1 vto=0.7 kp=225e-6 lambda=0.029 gamma=0.85 phi=0.9 cgso=40e-9 cgdo=10e-9 cbd=0.5e-12 cbs=0.5e-12)
+.model pald1107 pmos(level=1 vto=-0.82 kp=100e-6 lambda=0.0304 gamma=0.45 phi=0.8 cgso=40e-9 cgdo=10e-9 cbd=0.5e-12 cbs=0.5e-12)

@@ -1,7 +1,7 @@
 * four-quadrant multiplier (Gilbert cell) with a linear MOS x port and a switching MOS y port
 * ports: xp xn signal pair, yp yn switching pair, outp outn output pair, vp +5 V, vn -5 V; signals at 0 V, inputs are gates
 * parameters: rx=26e3 Ohm, degeneration of the x pair
-* transfer: v(outp,outn) = A x tanh(y/0.126 V), x limited by the tail currents; A = 0.94 at rx=26e3, 2.75 at rx=200
+* transfer: v(outp,outn) = A x tanh(y/0.126 V), x limited by the tail currents; A = 0.94 at rx=26e3, 2.75 at rx=1e3
 * measured: see loss and mixer; supply 0.15 mA
 * ideal parts: resistors
 * uses: models

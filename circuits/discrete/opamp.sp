@@ -2,7 +2,7 @@
 * ports: inp non-inverting input, inn inverting input, out output, vp +5 V, vn -5 V
 * parameters: none
 * transfer: v(out) = A0 v(inp, inn), one dominant pole
-* measured: A0 85 dB, GBW 2.3 MHz, phase margin 83 deg, slew 5 V/us up, 9.6 V/us down (10 pF and 100 kOhm); offset 0.005 mV; supply 1.8 mA; follower within 1 mV from -4.8 V to 3.2 V
+* measured: A0 86 dB, GBW 2.6 MHz, phase margin 82 deg, slew 5.5 V/us up, 12 V/us down (10 pF and 100 kOhm); offset 0.08 mV; supply 1.8 mA; follower within 1 mV from -4.8 V to 3.3 V
 * ideal parts: resistors, capacitor
 * uses: models
 * models: none

@@ -2,7 +2,7 @@
 * ports: inp current input, out voltage output, vp +5 V, vn -5 V
 * parameters: rf=2e6 Ohm, transimpedance
 * transfer: v(out) = -rf i(inp), i counted into inp
-* measured: straight to 4 V, input within 0.2 mV, bandwidth 257 kHz at 1 pF (peak 4 %); over-drive of 20 uA clamps the input at -1.9 V and 2.2 V and is forgotten within 30 us; supply 1.8 mA
+* measured: straight to 4 V, input within 0.3 mV, bandwidth 263 kHz at 1 pF (peak 2 %); over-drive of 20 uA clamps the input at -1.9 V and 2.2 V and is forgotten within 30 us; supply 1.8 mA
 * ideal parts: resistors, capacitors
 * uses: opamp models
 * models: none

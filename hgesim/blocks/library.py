@@ -114,7 +114,7 @@ def get_block(kind: str, technology: str) -> Block:
         ``blocks.unknown-kind`` or ``blocks.unknown-technology`` with the nearest match.
     """
     known = _known_kind(kind)
-    if technology not in TECHNOLOGIES:
+    if not isinstance(technology, str) or technology not in TECHNOLOGIES:
         raise RequestError(
             "blocks.unknown-technology",
             f'there is no technology "{technology}"',
@@ -182,10 +182,10 @@ def all_subckts(blocks: Iterable[Block]) -> tuple[str, ...]:
         place = item.subckt if isinstance(item, Block) else item.name
         names = [s.name for s in read_subckts(item.text, place) if not s.is_local] + list(model_names(item.text, place))
         for name in names:
-            if name in owner:
+            if name in owner or foundry(name):
                 raise RequestError(
                     "blocks.name-conflict",
-                    f'"{name}" is defined differently by {owner[name]}',
+                    f'"{name}" is defined differently by {owner.get(name, "the foundry models")}',
                     place=place,
                     remedy="rename one",
                 )
@@ -198,7 +198,7 @@ def all_subckts(blocks: Iterable[Block]) -> tuple[str, ...]:
 
 
 def _known_kind(kind: str) -> Kind:
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise RequestError(
             "blocks.unknown-kind", f'there is no kind of block "{kind}"', remedy=nearest(str(kind), KINDS)
         )

@@ -164,3 +164,6 @@ def test_two_texts_for_one_name_are_refused(tmp_path: Path) -> None:
     model = ".model q2n3904 npn(bf=10)\n" + LOSS
     with pytest.raises(RequestError, match='"q2n3904" is defined differently'):
         all_subckts([get_block("mixer", "discrete"), block_from_file(write(tmp_path, model), "loss")])
+    foundry = ".subckt nfet_03v3 d g s b\n.ends\n" + LOSS.replace("bp outp", "x1 e e e e nfet_03v3\nbp outp")
+    with pytest.raises(RequestError, match="by the foundry models"):
+        all_subckts([block_from_file(write(tmp_path, foundry), "loss")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import FrozenInstanceError, asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,8 +98,8 @@ def test_declared_models_are_those_used(path: Path) -> None:
         assert needs == "none"
 
 
-@pytest.mark.parametrize("wrong", ["mixr", "", "../../etc", "MIXER", None])
-def test_unknown_kind_and_technology(wrong: str) -> None:
+@pytest.mark.parametrize("wrong", ["mixr", "", "../../etc", "MIXER", None, ["mixer"]])
+def test_unknown_kind_and_technology(wrong: Any) -> None:
     with pytest.raises(RequestError) as caught:
         get_block(wrong, "gf180")
     assert caught.value.code == "blocks.unknown-kind"
