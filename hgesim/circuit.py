@@ -94,7 +94,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Pulse:
-    """A gate: `high` volt for `width` seconds at the start of every `period`, else `low`, with edges of `edge` seconds."""
+    """A gate: `high` volt for the first `width` seconds of every `period`, else `low`; edges last `edge` seconds."""
 
     high: float
     low: float
@@ -199,6 +199,4 @@ class BlockInstance:
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
 
 
-Element = (
-    Resistor | Capacitor | VoltageSource | CurrentSource | Transconductance | BondInstance | BlockInstance
-)
+Element = Resistor | Capacitor | VoltageSource | CurrentSource | Transconductance | BondInstance | BlockInstance

@@ -12,7 +12,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from hgesim.errors import HgeError, RequestError, nearest
 from hgesim.units import parse_quantity
 
-__all__ = ["CircuitConfig", "Config", "EngineConfig", "LoopConfig", "NetworkConfig", "TaskConfig", "load_config", "parse_config"]
+__all__ = [
+    "CircuitConfig",
+    "Config",
+    "EngineConfig",
+    "LoopConfig",
+    "NetworkConfig",
+    "TaskConfig",
+    "load_config",
+    "parse_config",
+]
 
 
 def _quantity(unit: str) -> BeforeValidator:
@@ -94,7 +103,7 @@ class LoopConfig(_Section):
 
 
 class CircuitConfig(_Section):
-    """The electronics: a technology, and per block another technology or a subcircuit file (relative to the configuration)."""
+    """The electronics: a technology, and per block another technology or a subcircuit file."""
 
     technology: str = "gf180"
     temperature: Kelvin = 300.0
@@ -158,7 +167,9 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> tuple[Config
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RequestError("config.no-file", error.strerror or str(error), place=str(path), remedy="give a TOML file that can be read") from None
+        raise RequestError(
+            "config.no-file", error.strerror or str(error), place=str(path), remedy="give a TOML file that can be read"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RequestError("config.bad-toml", str(error), place=str(path)) from None
     for text in overrides:
@@ -176,8 +187,12 @@ def parse_config(data: Mapping[str, Any]) -> Config:
         return Config.model_validate({section: dict(values) for section, values in data.items()})
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function-", "tuple", "constrained")))
-        raise RequestError("config.bad-value", f"{first['msg'].lower()}, not {first['input']!r}", place=place, remedy=_remedy(first)) from None
+        place = ".".join(
+            str(part) for part in first["loc"] if not str(part).startswith(("function-", "tuple", "constrained"))
+        )
+        raise RequestError(
+            "config.bad-value", f"{first['msg'].lower()}, not {first['input']!r}", place=place, remedy=_remedy(first)
+        ) from None
     except HgeError as error:
         raise type(error)(error.code, error.message, place=_place_of(error, data), remedy=error.remedy) from None
 
@@ -200,24 +215,43 @@ def _place_of(error: HgeError, data: Mapping[str, Any]) -> str:
 def _refuse_unknown(data: Mapping[str, Any]) -> None:
     for section, values in data.items():
         if section not in Config.model_fields:
-            raise RequestError("config.unknown-key", f"no section [{section}]", place="config", remedy=nearest(section, Config.model_fields))
+            raise RequestError(
+                "config.unknown-key",
+                f"no section [{section}]",
+                place="config",
+                remedy=nearest(section, Config.model_fields),
+            )
         if not isinstance(values, Mapping):
-            raise RequestError("config.bad-value", "this is a section", place=section, remedy=f"write [{section}] and keys below it")
+            raise RequestError(
+                "config.bad-value", "this is a section", place=section, remedy=f"write [{section}] and keys below it"
+            )
         fields = Config.model_fields[section].annotation.model_fields  # type: ignore[union-attr]
         for key in values:
             if key not in fields:
-                raise RequestError("config.unknown-key", f'no key "{key}"', place=f"[{section}]", remedy=nearest(key, fields))
+                raise RequestError(
+                    "config.unknown-key", f'no key "{key}"', place=f"[{section}]", remedy=nearest(key, fields)
+                )
 
 
 def _override(text: str) -> tuple[str, str, Any]:
     name, equals, raw = text.partition("=")
     section, dot, key = name.strip().partition(".")
     if not (equals and dot and section and key):
-        raise RequestError("config.bad-override", f'"{text}"', place="--set", remedy="write section.key=value, for example loop.rate=0.5")
+        raise RequestError(
+            "config.bad-override",
+            f'"{text}"',
+            place="--set",
+            remedy="write section.key=value, for example loop.rate=0.5",
+        )
     try:
         value = tomllib.loads(f"value = {raw}")
     except tomllib.TOMLDecodeError:
         return section, key, raw.strip()
     if set(value) != {"value"}:
-        raise RequestError("config.bad-override", f'"{text}" holds more than one value', place="--set", remedy="one value for each --set")
+        raise RequestError(
+            "config.bad-override",
+            f'"{text}" holds more than one value',
+            place="--set",
+            remedy="one value for each --set",
+        )
     return section, key, value["value"]

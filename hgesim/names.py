@@ -27,7 +27,9 @@ def label_text(label: Hashable) -> str:
         return "_".join(label_text(part) for part in label)
     if hasattr(label, "__index__") and not isinstance(label, bool):
         return str(int(label))  # type: ignore[call-overload]
-    raise RequestError("names.bad-type", f"{label!r} is a {type(label).__name__}", place="node label", remedy="use text or integers")
+    raise RequestError(
+        "names.bad-type", f"{label!r} is a {type(label).__name__}", place="node label", remedy="use text or integers"
+    )
 
 
 def check_label(text: str, *, place: str) -> str:
@@ -48,7 +50,12 @@ def check_label(text: str, *, place: str) -> str:
     if not text:
         raise RequestError("names.empty", "the name is empty", place=place)
     if len(text) > MAX_LENGTH:
-        raise RequestError("names.too-long", f"{text[:20]!r}... has {len(text)} characters", place=place, remedy=f"at most {MAX_LENGTH}")
+        raise RequestError(
+            "names.too-long",
+            f"{text[:20]!r}... has {len(text)} characters",
+            place=place,
+            remedy=f"at most {MAX_LENGTH}",
+        )
     for position, character in enumerate(text):
         if not (character.isascii() and _ALLOWED.match(character)):
             raise RequestError(
@@ -76,4 +83,6 @@ def check_unique(names: Iterable[str], *, place: str) -> None:
         elif other == name:
             raise RequestError("names.duplicate", f"{name!r} occurs twice", place=place, remedy="rename one")
         else:
-            raise RequestError("names.case-collision", f"{other!r} and {name!r} differ only in case", place=place, remedy="rename one")
+            raise RequestError(
+                "names.case-collision", f"{other!r} and {name!r} differ only in case", place=place, remedy="rename one"
+            )

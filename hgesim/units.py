@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from quantiphy import Quantity
 from quantiphy import QuantiPhyError as _QuantiPhyError
+from quantiphy import Quantity
 
 from hgesim.errors import RequestError
 
 __all__ = ["parse_quantity", "show_quantity", "spice_number"]
 
-class _Quantity(Quantity):  # type: ignore[misc]
+
+class _Quantity(Quantity):
     """Quantities in which a bare K is kelvin and a bare m is metre, not kilo and milli."""
 
 
@@ -44,7 +45,9 @@ def parse_quantity(value: object, unit: str, *, place: str = "") -> float:
         ``units.not-finite`` for NaN or infinity.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str | np.floating | np.integer):
-        raise RequestError("units.bad-value", f"{value!r} is not a quantity", place=place, remedy=f"write a number in {unit}")
+        raise RequestError(
+            "units.bad-value", f"{value!r} is not a quantity", place=place, remedy=f"write a number in {unit}"
+        )
     if not isinstance(value, str):
         number = float(value)
     else:
@@ -58,10 +61,15 @@ def parse_quantity(value: object, unit: str, *, place: str = "") -> float:
         number = quantity.real
         if math.isfinite(number) and found not in ("", unit):
             raise RequestError(
-                "units.wrong-unit", f'"{value}" is in {found}, not in {unit}', place=place, remedy=f'write for example "1 {unit}"'
+                "units.wrong-unit",
+                f'"{value}" is in {found}, not in {unit}',
+                place=place,
+                remedy=f'write for example "1 {unit}"',
             )
     if not math.isfinite(number):
-        raise RequestError("units.not-finite", f"{value!r} is not a finite number", place=place, remedy=f"write a number in {unit}")
+        raise RequestError(
+            "units.not-finite", f"{value!r} is not a finite number", place=place, remedy=f"write a number in {unit}"
+        )
     return number
 
 

@@ -34,7 +34,9 @@ def network_bench(network: Network, voltages: ArrayLike, temperature: float = 30
     """
     table = np.asarray(voltages, dtype=float)
     if table.ndim != 2 or table.shape[1] != network.n_electrodes or not np.isfinite(table).all():
-        raise RequestError("design.bad-voltages", f"shape {table.shape}", remedy=f"finite, (points, {network.n_electrodes})")
+        raise RequestError(
+            "design.bad-voltages", f"shape {table.shape}", remedy=f"finite, (points, {network.n_electrodes})"
+        )
     sources: list[Element] = [
         VoltageSource(f"v_{label}", electrode_net(label), "0", Table(tuple(column.tolist())), f"electrode {label}")
         for label, column in zip(network.electrode_labels, table.T, strict=True)

@@ -74,7 +74,12 @@ class Circuit:
             check_label(net, place="net")
         check_unique(nets, place="nets")
         if self.temperature <= 0:
-            raise RequestError("design.bad-temperature", f"{self.temperature:g} K", place="circuit.temperature", remedy="kelvin, above 0")
+            raise RequestError(
+                "design.bad-temperature",
+                f"{self.temperature:g} K",
+                place="circuit.temperature",
+                remedy="kelvin, above 0",
+            )
         known = {*nets, *(f"i({name})" for name in names)}
         for probe in (*self.probes, *(net for net, _ in self.initial)):
             if probe not in known:

@@ -81,7 +81,12 @@ class Design:
         """Expand once: a design that cannot be built is refused here."""
         for kind, block in self.blocks.items():
             if kind not in KINDS or block.kind != kind:
-                raise RequestError("design.wrong-block", f'"{block.kind}" given for "{kind}"', place="blocks", remedy=nearest(kind, KINDS))
+                raise RequestError(
+                    "design.wrong-block",
+                    f'"{block.kind}" given for "{kind}"',
+                    place="blocks",
+                    remedy=nearest(kind, KINDS),
+                )
         object.__setattr__(self, "blocks", MappingProxyType(dict(self.blocks)))
         object.__setattr__(self, "_circuit", self._expand())
 
@@ -123,7 +128,9 @@ class Design:
             "target": TARGET,
             "threshold": THRESHOLD,
             "controls": {c.name: c.net for c in channels if c.net != THRESHOLD},
-            "inputs": {label: electrode_net(label) for label in (self.network.electrode_labels[i] for i in self.network.inputs)},
+            "inputs": {
+                label: electrode_net(label) for label in (self.network.electrode_labels[i] for i in self.network.inputs)
+            },
             "mixer_input": list(DRIVE),
         }
 
@@ -155,10 +162,10 @@ class Design:
         kinds = ", ".join(f"{kind} {technology}" for kind, technology in self.technology.items())
         return (
             f"Design {self.digest[:12]}: {loop.rule} learning of {loop.task.name}\n"
-            f"  network  {self.network.n_sites} sites, {self.network.n_bonds} bonds, {self.network.n_electrodes} electrodes, "
-            f"{self.network.temperature:g} K\n"
+            f"  network  {self.network.n_sites} sites, {self.network.n_bonds} bonds, "
+            f"{self.network.n_electrodes} electrodes, {self.network.temperature:g} K\n"
             f"  blocks   {kinds}; {self.circuit.transistors} transistors\n"
-            f"  carriers {', '.join(f'{f:g}' for f in plan.carriers)} Hz; beat {plan.beat:g} s, step {plan.step:.3g} s\n"
+            f"  carriers {' '.join(f'{f:g}' for f in plan.carriers)} Hz; beat {plan.beat:g} s, step {plan.step:.3g} s\n"
             f"  time     {line.epochs} epochs of {line.cases} cases of {line.case:g} s: {line.stop:g} s"
         )
 

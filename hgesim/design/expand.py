@@ -58,7 +58,11 @@ def network_elements(network: Network, site_capacitance: float = 0.0) -> tuple[E
 
 
 def _gated_sites(network: Network) -> set[int]:
-    ends = (pair for pair, law in zip(network.bond_sites.tolist(), network.bond_laws, strict=True) if isinstance(law, Hopping))
+    ends = (
+        pair
+        for pair, law in zip(network.bond_sites.tolist(), network.bond_laws, strict=True)
+        if isinstance(law, Hopping)
+    )
     return {end for pair in ends for end in pair if end < network.n_sites}
 
 
@@ -79,6 +83,14 @@ def _level(network: Network, number: int, note: str) -> list[Element]:
     for electrode, arm in zip(network.electrode_labels, network.levers[number].tolist(), strict=True):
         if arm != 0:
             parts.append(
-                Transconductance(f"g_eps_{site}_{electrode}", net, "0", electrode_net(electrode), "0", arm, f"lever arm {site}-{electrode}")
+                Transconductance(
+                    f"g_eps_{site}_{electrode}",
+                    net,
+                    "0",
+                    electrode_net(electrode),
+                    "0",
+                    arm,
+                    f"lever arm {site}-{electrode}",
+                )
             )
     return parts

@@ -2,6 +2,7 @@
 
 from hgesim.engine.bond import compile_bond, openvaf
 from hgesim.engine.engines import Engine, find_engines, select_engine
+from hgesim.engine.fill import fill_folder
 from hgesim.engine.models import gf180_models
 from hgesim.engine.raw import RawData, read_raw
 from hgesim.engine.run import Progress, run_deck
@@ -14,6 +15,7 @@ __all__ = [
     "RunResult",
     "Verdict",
     "compile_bond",
+    "fill_folder",
     "find_engines",
     "gf180_models",
     "openvaf",

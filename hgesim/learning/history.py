@@ -85,7 +85,7 @@ def epoch_history(time: FloatArray, signals: Mapping[str, FloatArray], loop: Hom
     means = window_means(time, np.stack([signals[c.net] for c in channels], axis=1), windows)
     controls, threshold = means[:, -1, :-1], means[:, -1, -1]
     gaps = np.array([separation(row, loop.task.targets) for row in network_outputs(network, loop.task, controls)])
-    end = line.epoch * np.arange(1, complete + 1)
+    end = np.asarray(line.epoch * np.arange(1, complete + 1), dtype=np.float64)
     return History(end, errors, _outputs(errors, means[:, :, -1], loop), controls, threshold, gaps)
 
 

@@ -81,14 +81,16 @@ class LoopSettings:
         """Refuse values that make no loop."""
         for name in ("dither", "threshold_dither", "reference", "slowness", "transimpedance", "threshold_resistance"):
             if not getattr(self, name) > 0:
-                raise RequestError("loop.bad-value", f"{getattr(self, name):g}", place=f"loop.{name}", remedy="a positive value")
+                raise RequestError(
+                    "loop.bad-value", f"{getattr(self, name):g}", place=f"loop.{name}", remedy="a positive value"
+                )
         if self.rate < 0:
             raise RequestError("loop.bad-value", f"{self.rate:g}", place="loop.rate", remedy="0 or more; 1 is nominal")
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One thing that is learnt: its name, the net whose voltage it is, its carrier, dither amplitude and start voltage."""
+    """One thing that is learnt: name, net, carrier (Hz), dither amplitude and start of the net's voltage (V)."""
 
     name: str
     net: str
@@ -128,7 +130,9 @@ class HomodyneLoop:
                 remedy="give as many electrodes the role input",
             )
         if len(self.start) != len(names):
-            raise RequestError("loop.channel-count", f"{len(self.start)} start voltages for {len(names)} controls", place="loop.start")
+            raise RequestError(
+                "loop.channel-count", f"{len(self.start)} start voltages for {len(names)} controls", place="loop.start"
+            )
         if len(self.plan.carriers) != len(names) + 1:
             raise RequestError(
                 "loop.channel-count",
@@ -168,7 +172,13 @@ class HomodyneLoop:
         parts += [
             place("readout", "", {"inp": output, "out": ERROR}, rf=self.settings.transimpedance),
             Transconductance(
-                "g_target", "0", output, TARGET, "0", self.task.target, "target current: the read-out's output is the error"
+                "g_target",
+                "0",
+                output,
+                TARGET,
+                "0",
+                self.task.target,
+                "target current: the read-out's output is the error",
             ),
             Resistor("r_threshold", THRESHOLD, output, self.settings.threshold_resistance, "threshold current"),
             place("loss", "", {"e": ERROR, "outp": "lossp", "outn": "lossn"}),
@@ -190,7 +200,9 @@ class HomodyneLoop:
         line = self.timeline
         labels = [network.electrode_labels[number] for number in network.inputs]
         parts: list[Element] = [
-            VoltageSource(f"v_data_{label}", electrode_net(label), "0", Steps(levels, line.case, line.ramp), "data input")
+            VoltageSource(
+                f"v_data_{label}", electrode_net(label), "0", Steps(levels, line.case, line.ramp), "data input"
+            )
             for label, levels in zip(labels, self.task.input_levels, strict=True)
         ]
         parts += [
@@ -199,7 +211,9 @@ class HomodyneLoop:
             if role == "ground"
         ]
         parts.append(
-            VoltageSource("v_target", TARGET, "0", Steps(self.task.target_signs, line.case, line.ramp), "target: +1 or -1")
+            VoltageSource(
+                "v_target", TARGET, "0", Steps(self.task.target_signs, line.case, line.ramp), "target: +1 or -1"
+            )
         )
         rails = rails_of(coupler)
         gate = {"width": line.pause, "period": line.case, "edge": _EDGE}
@@ -217,7 +231,9 @@ class HomodyneLoop:
         capacitance = place.default("integrator", "c")
         resistance = self.settings.slowness * self.timeline.window / (capacitance * (rate if rate > 0 else 1.0))
         return [
-            VoltageSource(f"v_ref_{name}", f"ref_{name}", "0", Sine(self.settings.reference, channel.carrier), "reference"),
+            VoltageSource(
+                f"v_ref_{name}", f"ref_{name}", "0", Sine(self.settings.reference, channel.carrier), "reference"
+            ),
             VoltageSource(f"v_dither_{name}", f"dither_{name}", "0", Sine(channel.dither, channel.carrier), "dither"),
             place(
                 "mixer",

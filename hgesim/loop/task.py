@@ -43,12 +43,18 @@ class GateTask:
     def __post_init__(self) -> None:
         """Refuse an unknown gate and senseless levels."""
         if self.gate not in GATES:
-            raise RequestError("task.unknown-gate", f'"{self.gate}"', place="task.gate", remedy=nearest(self.gate, GATES))
+            raise RequestError(
+                "task.unknown-gate", f'"{self.gate}"', place="task.gate", remedy=nearest(self.gate, GATES)
+            )
         for name in ("level", "target"):
             if not getattr(self, name) > 0:
-                raise RequestError("task.bad-value", f"{getattr(self, name):g}", place=f"task.{name}", remedy="a positive value")
+                raise RequestError(
+                    "task.bad-value", f"{getattr(self, name):g}", place=f"task.{name}", remedy="a positive value"
+                )
         if not 0 <= self.margin < 1:
-            raise RequestError("task.bad-value", f"{self.margin:g}", place="task.margin", remedy="a fraction from 0 to below 1")
+            raise RequestError(
+                "task.bad-value", f"{self.margin:g}", place="task.margin", remedy="a fraction from 0 to below 1"
+            )
 
     @property
     def name(self) -> str:
@@ -61,9 +67,9 @@ class GateTask:
         return 2
 
     @property
-    def cases(self) -> tuple[tuple[int, int], ...]:
+    def cases(self) -> tuple[tuple[int, ...], ...]:
         """Return the input cases in the order in which they are shown."""
-        return tuple(itertools.product((0, 1), repeat=2))  # type: ignore[return-value]
+        return tuple(itertools.product((0, 1), repeat=2))
 
     @property
     def targets(self) -> tuple[int, ...]:

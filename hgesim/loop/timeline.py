@@ -34,9 +34,16 @@ class Timeline:
         """Refuse times and counts that make no run."""
         for name in ("ramp", "settle", "window"):
             if getattr(self, name) <= 0:
-                raise RequestError("loop.bad-time", f"{getattr(self, name):g} s", place=f"loop.{name}", remedy="a positive time")
+                raise RequestError(
+                    "loop.bad-time", f"{getattr(self, name):g} s", place=f"loop.{name}", remedy="a positive time"
+                )
         if self.epochs < 1 or self.cases < 1:
-            raise RequestError("loop.bad-count", f"{self.epochs} epochs of {self.cases} cases", place="loop.epochs", remedy="at least 1")
+            raise RequestError(
+                "loop.bad-count",
+                f"{self.epochs} epochs of {self.cases} cases",
+                place="loop.epochs",
+                remedy="at least 1",
+            )
 
     @property
     def pause(self) -> float:

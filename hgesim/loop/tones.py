@@ -164,7 +164,9 @@ def check_tones(carriers: Sequence[float], steps_per_cycle: float = 20.0) -> Ton
         ``f_k = 3 f_i``. ``tones.bad-carrier`` for frequencies that are not positive.
     """
     if not carriers or any(not math.isfinite(f) or f <= 0 for f in carriers):
-        raise RequestError("tones.bad-carrier", f"{list(carriers)}", place="loop.carriers", remedy="positive frequencies")
+        raise RequestError(
+            "tones.bad-carrier", f"{list(carriers)}", place="loop.carriers", remedy="positive frequencies"
+        )
     units = [round(f / _RESOLUTION_HZ) for f in carriers]
     teeth = set(units)
     if len(teeth) < len(units):

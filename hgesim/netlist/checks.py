@@ -13,7 +13,8 @@ _DOT_LINES = {
     ".control", ".endc", ".end",
 }  # fmt: skip
 _CONTROL_LINES = re.compile(
-    r"(set num_threads=1|set filetype=binary|pre_osdi bond\.osdi|run waveforms\.raw|rusage totiter tranpoints trantime|quit)"
+    r"set num_threads=1|set filetype=binary|pre_osdi bond\.osdi|run waveforms\.raw|"
+    r"rusage totiter tranpoints trantime|quit"
 )
 _FILES = re.compile(r"(\.include models/design\.ngspice|\.lib models/sm141064\.ngspice [a-z]+)")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
@@ -49,4 +50,6 @@ def check_deck(text: str) -> None:
         elif line:
             good = good and (line[0].isalpha() or line[0] == "+") and "`" not in line
         if not good or sections > 1:
-            raise RequestError("netlist.forbidden", f"line {number} may not stand in a deck: {line[:60]!r}", place="netlist")
+            raise RequestError(
+                "netlist.forbidden", f"line {number} may not stand in a deck: {line[:60]!r}", place="netlist"
+            )

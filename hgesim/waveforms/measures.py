@@ -30,7 +30,9 @@ def window_means(time: ArrayLike, values: ArrayLike, windows: ArrayLike) -> NDAr
     columns = v.reshape(len(t), -1)
     spans = np.asarray(windows, dtype=float)
     widths = np.diff(t)[:, None]
-    running = np.concatenate([np.zeros((1, columns.shape[1])), np.cumsum(widths * (columns[1:] + columns[:-1]) / 2, axis=0)])
+    running = np.concatenate(
+        [np.zeros((1, columns.shape[1])), np.cumsum(widths * (columns[1:] + columns[:-1]) / 2, axis=0)]
+    )
 
     def integral(at: NDArray[np.float64]) -> NDArray[np.float64]:
         left = np.clip(np.searchsorted(t, at, side="right") - 1, 0, len(t) - 2)

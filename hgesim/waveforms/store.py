@@ -40,7 +40,10 @@ def to_dataset(raw: RawData, meanings: Mapping[str, str] | None = None) -> xr.Da
         if column == 0:
             continue
         plain = name[2:-1] if name.startswith("v(") else name
-        attributes = {"units": {"voltage": "V", "current": "A"}.get(unit, unit), "long_name": (meanings or {}).get(plain, plain)}
+        attributes = {
+            "units": {"voltage": "V", "current": "A"}.get(unit, unit),
+            "long_name": (meanings or {}).get(plain, plain),
+        }
         variables[plain] = ("time", raw.values[:, column].astype(np.float32), attributes)
     return xr.Dataset(variables, coords={"time": ("time", time, {"units": "s", "long_name": "simulated time"})})
 

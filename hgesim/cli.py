@@ -1,0 +1,197 @@
+"""The command line: thin words around the stages, one line per mistake, exit codes that scripts can trust."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+
+from hgesim import __version__
+from hgesim.errors import HgeError
+
+if TYPE_CHECKING:
+    from hgesim.experiment import Run, Status
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="hgesim",
+    help="Simulate learning in physical networks at SPICE level. Exit: 0 done or learnt, 1 simulation not valid or "
+    "engine missing, 2 wrong request, 3 valid but not learnt, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="TOML file with the settings.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; may be repeated.", show_default=False),
+]
+EngineName = Annotated[
+    str | None, typer.Option("--engine", metavar="NAME", help="Same as --set engine.name=NAME.", show_default=False)
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace an earlier run in the output folder.")]
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _settings(overrides: list[str] | None, engine: str | None) -> list[str]:
+    return [*(overrides or []), *([f"engine.name={json.dumps(engine)}"] if engine else [])]
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
+    """Say which engines and models are there, what they can do, and what to install."""
+    from hgesim.engine.doctor import doctor_report, format_doctor
+
+    report = doctor_report()
+    print(json.dumps(report, indent=1) if as_json else format_doctor(report))
+
+
+@app.command()
+def netlist(
+    config: ConfigFile,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="Write a self-contained folder.")
+    ] = None,
+    overrides: Overrides = None,
+    engine: EngineName = None,
+    dialect: Annotated[
+        str | None, typer.Option(help="osdi or b-source; without it what the engine found can do.")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Write the netlist: the deck to standard output, or a folder that plain `ngspice -n -b deck.cir` runs."""
+    from hgesim.experiment import Experiment, netlist_folder
+    from hgesim.experiment.folder import claim_folder
+
+    experiment = Experiment.from_file(config, _settings(overrides, engine))
+    if out is None:
+        print(experiment.design.netlist(dialect or "osdi"), end="")
+        return
+    chosen = dialect or experiment.engine()[1]
+    experiment.design.netlist(chosen)
+    netlist_folder(experiment.design, claim_folder(out, force=force), chosen)
+    print(f"wrote {out}; run it there: ngspice -n -b deck.cir")
+
+
+@app.command()
+def learn(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Output folder.")],
+    overrides: Overrides = None,
+    engine: EngineName = None,
+    force: Force = False,
+    report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+) -> None:
+    """Simulate a learning run in one transient, judge it, and write the report."""
+    from hgesim.experiment import Experiment
+
+    experiment = Experiment.from_file(config, _settings(overrides, engine))
+    with _Live() as live:
+        run = experiment.run(out, force=force, progress=live.show)
+    if report:
+        run.report()
+    _tell(run, report)
+    raise typer.Exit(run.exit_code)
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.", show_default=False)]) -> None:
+    """Write report.html anew from what a run stored."""
+    from hgesim.experiment import Run
+
+    print(Run.load(folder).report())
+
+
+class _Live:
+    """One line that lives while the engine runs; nothing at all when not on a terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.fields[time]}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:3.0f} %  {task.fields[rate]}  {task.fields[loss]}  left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._progress.add_task("", time="starting", rate="", loss="", total=None)
+
+    def __enter__(self) -> _Live:
+        self._progress.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._progress.__exit__(*exception)
+
+    def show(self, status: Status) -> None:
+        from hgesim.units import show_quantity
+
+        at = status.progress
+        rate = f"{show_quantity(at.simulated_s / at.wall_s, 's')}/s" if at.wall_s > 0 and at.simulated_s > 0 else ""
+        loss = (
+            f"epoch {status.epoch}/{status.epochs}  loss {show_quantity(status.loss**0.5, 'V')} rms"
+            if status.loss is not None
+            else ""
+        )
+        time = f"{show_quantity(at.simulated_s, 's')} of {show_quantity(at.end_s, 's')}"
+        self._progress.update(self._task, completed=at.simulated_s, total=at.end_s, time=time, rate=rate, loss=loss)
+
+
+def _tell(run: Run, reported: bool) -> None:
+    from hgesim.units import show_quantity
+
+    result = run.result
+    if run.verdict != "ok":
+        print(f"{run.verdict}: {result['message']}", file=sys.stderr)
+    else:
+        loss, gap = run.loss, result["separation"]["network"]
+        word = "learnt" if run.learnt else f"not learnt: {result['reason']}"
+        print(
+            f"{result['task']['gate']} {word}; loss {loss['initial']:.3g} -> {loss['final']:.3g} V^2, "
+            f"network alone: separation {show_quantity(gap['initial'], 'A')} -> {show_quantity(gap['final'], 'A')}, "
+            f"margin {result['margin']:.0%}; {result['transistors']} transistors, {result['timepoints']} time points, "
+            f"{result['wall_s']:.0f} s"
+        )
+    print(f"report: {run.folder / 'report.html'}" if reported else f"results: {run.folder}")
+
+
+def main() -> None:
+    """Run the command line; errors a user can mend are one line on standard error."""
+    try:
+        app(standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except click.ClickException as error:
+        print(f"hgesim: [usage] {error.format_message()}", file=sys.stderr)
+        sys.exit(2)
+    except HgeError as error:
+        print(f"hgesim: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        print("hgesim: interrupted", file=sys.stderr)
+        sys.exit(130)

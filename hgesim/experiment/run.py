@@ -1,0 +1,90 @@
+"""A finished run: its folder, opened."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hgesim.errors import RequestError
+from hgesim.experiment.folder import RESULT
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Run"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``result.json``, ``config.json``, ``network.json``, ``netlist/``, ``waveforms.nc``, ``engine.log``.
+    result : dict
+        The contents of ``result.json``.
+    """
+
+    folder: Path
+    result: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Run:
+        """Open a run's folder.
+
+        Raises
+        ------
+        RequestError
+            ``run.no-result`` when there is none.
+        """
+        folder = Path(folder)
+        try:
+            return cls(folder, json.loads((folder / RESULT).read_text(encoding="utf-8")))
+        except (OSError, json.JSONDecodeError):
+            raise RequestError(
+                "run.no-result", f"no readable {RESULT}", place=str(folder), remedy="give the folder of a finished run"
+            ) from None
+
+    @property
+    def verdict(self) -> str:
+        """Return the verdict; only ``ok`` is a valid simulation."""
+        return str(self.result["verdict"])
+
+    @property
+    def learnt(self) -> bool:
+        """Return whether the network alone, at the final controls, does the task."""
+        return bool(self.result["learnt"])
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """Return inputs, target and the network's output current before and after, per case (ampere)."""
+        return list(self.result.get("outputs") or [])
+
+    @property
+    def loss(self) -> dict[str, float]:
+        """Return ``initial`` and ``final`` loss in V^2."""
+        return dict(self.result.get("loss") or {})
+
+    @property
+    def exit_code(self) -> int:
+        """Return what the command line ends with: 0 learnt, 3 valid but not learnt, 130 interrupted, 1 not valid."""
+        if self.verdict == "interrupted":
+            return 130
+        if self.verdict != "ok":
+            return 1
+        return 0 if self.learnt else 3
+
+    def waveforms(self) -> xr.Dataset:
+        """Read the stored waveforms."""
+        from hgesim.waveforms import load_waveforms
+
+        return load_waveforms(self.folder / "waveforms.nc")
+
+    def report(self) -> Path:
+        """Write ``report.html`` from what is stored and return its path."""
+        from hgesim.report import write_report
+
+        return write_report(self.folder)
