@@ -38,23 +38,23 @@ is_bookworm() { [ "$(. /etc/os-release && echo "${ID:-} ${VERSION_CODENAME:-}")"
 check_python() {
     command -v "$PYTHON" >/dev/null || die "there is no $PYTHON: install Python 3.11 or newer or name one: make PYTHON=/path/to/python3"
     "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-        die "hgesim needs Python 3.11 or newer, $PYTHON is $("$PYTHON" -V 2>&1): name another: make PYTHON=python3.12"
+        die "hgesim needs Python 3.11 or newer, $PYTHON is $("$PYTHON" -V 2>&1): install a newer one beside it, then make PYTHON=python3.11"
 }
 
-# names of the Debian packages that are missing
+# names of the Debian packages that are missing; the 39 of Debian 12 has its successor in backports
 missing_packages() {
-    case $(engine) in
-        none) echo ngspice libngspice0 ;;
-        plain)
-            # the 39 of Debian 12 has a successor in backports; elsewhere, or if it is the user's own, it stays
-            if is_bookworm && [ -z "${HGESIM_NGSPICE:-}" ] && [ "$(command -v ngspice)" = /usr/bin/ngspice ]; then
-                echo ngspice libngspice0
-            else
-                say 'this ngspice has no OSDI: dopant bonds will run 3 to 5 times slower' >&2
-                has_library || echo libngspice0
-            fi ;;
-        osdi) has_library || echo libngspice0 ;;
-    esac
+    from=
+    ! is_bookworm || from=/bookworm-backports
+    found=$(engine)
+    if [ "$found" = plain ]; then
+        if is_bookworm && [ -z "${HGESIM_NGSPICE:-}" ] && [ "$(command -v ngspice)" = /usr/bin/ngspice ]; then
+            found=none
+        else
+            say 'this ngspice has no OSDI: dopant bonds will run 3 to 5 times slower' >&2
+        fi
+    fi
+    [ "$found" != none ] || echo "ngspice$from"
+    [ "$found" != none ] && has_library || echo "libngspice0$from"
     command -v ld >/dev/null || echo binutils
     has_pip || "$PYTHON" -c 'import ensurepip' 2>/dev/null ||
         "$PYTHON" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])'
@@ -71,30 +71,36 @@ write_backports() {
         'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' | $sudo tee "$backports_file" >/dev/null
 }
 
+# has_backports: apt knows only what it has the lists of
+has_backports() { apt-get $private indextargets --format '$(RELEASE)' | grep -qx bookworm-backports; }
+
 # apt_install PACKAGE...: with the lists as they are, else with fresh ones
 apt_install() {
-    release= mirror=
-    if is_bookworm; then
-        release='-t bookworm-backports'
-        if ! apt-get $private indextargets --format '$(RELEASE)' | grep -qx bookworm-backports; then
-            mirror=$(apt-get $private indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' |
-                sed -n 's,^bookworm main \(http.*/debian/*\)$,\1,p' | head -n 1)
-            write_backports "${mirror:=http://deb.debian.org/debian}"
-        fi
-    fi
-    install="install -y --no-install-recommends $download $release"
+    mirror=
+    case $* in
+        */bookworm-backports*)
+            has_backports || apt update || true
+            if ! has_backports; then
+                mirror=$(apt-get $private indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' |
+                    sed -n 's,^bookworm main \(http.*/debian/*\)$,\1,p' | head -n 1)
+                write_backports "${mirror:=http://deb.debian.org/debian/}"
+            fi ;;
+    esac
+    install="install -y --no-install-recommends $download"
     apt $install "$@" && return
     : >"$log"
-    apt update || true # a broken source of somebody else's must not stop us
+    apt update || true # a broken source of somebody else's must not stop it
     apt $install "$@" && return
     if [ -n "$mirror" ] && grep -q 'bookworm-backports Release' "$log"; then # that mirror carries no backports
-        write_backports http://deb.debian.org/debian
+        write_backports http://deb.debian.org/debian/
         : >"$log"
         apt update || true
         apt $install "$@" && return
     fi
     [ -z "$mirror" ] || $sudo rm -f "$backports_file"
-    die "apt could not install $*: $(sed -n 's/^E: //p' "$log" | head -n 1) (is the network up? then run make again)"
+    ! grep -qE 'Could not (resolve|connect)|Temporary failure|Network is unreachable|timed out' "$log" ||
+        die "apt cannot reach its mirrors for $*: check the network, then run make again"
+    die "apt could not install $*: $(sed -n 's/^E: //p' "$log" | head -n 1)"
 }
 
 # --- the three steps ---------------------------------------------------------------------------------------------
@@ -112,7 +118,7 @@ setup_system() {
     if [ "$(id -u)" != 0 ]; then
         sudo=sudo
         command -v sudo >/dev/null && { sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }; } ||
-            die "missing: ${missing}- no root and no sudo here: ask root to run make setup, or run make engine-local, which unpacks them into .venv"
+            die "missing: ${missing}- no root and no sudo here: run make engine-local, which unpacks them into .venv, or have root install them"
     fi
     say "installing by apt: $missing"
     apt_install $missing
@@ -153,15 +159,19 @@ exec $home/usr/bin/$tool "\$@"
 WRAPPER
         chmod +x ".venv/bin/$tool"
     done
-    # read by the Makefile and by .venv/bin/activate
-    : >"$home/env"
-    [ ! -e .venv/bin/ngspice ] || echo "export HGESIM_NGSPICE=$PWD/.venv/bin/ngspice" >>"$home/env"
-    library=$(ls "$libraries"/libngspice.so.0 2>/dev/null) && echo "export NGSPICE_LIBRARY_PATH=$library" >>"$home/env"
     spinit=$home/usr/share/ngspice/scripts/spinit
     if [ -e "$spinit" ]; then
         sed "s,/usr/lib/,$home/usr/lib/,; s,num_threads=8,num_threads=1," "$spinit" >"$spinit.new" && mv "$spinit.new" "$spinit"
-        echo "export SPICE_SCRIPTS=$(dirname "$spinit")" >>"$home/env"
     fi
+
+    # read by the Makefile and by .venv/bin/activate
+    {
+        [ ! -e .venv/bin/ngspice ] || echo "export HGESIM_NGSPICE=$PWD/.venv/bin/ngspice"
+        [ ! -e "$spinit" ] || echo "export SPICE_SCRIPTS=$(dirname "$spinit")"
+        [ ! -e "$libraries/libngspice.so.0" ] || echo "export NGSPICE_LIBRARY_PATH=$libraries/libngspice.so.0"
+        # libngspice in process needs it; without it on the machine nothing else can mind
+        [ ! -e "$libraries/libgomp.so.1" ] || echo "export LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+    } >"$home/env"
     grep -q ngspice/env .venv/bin/activate || echo ". $home/env" >>.venv/bin/activate
     has_pip || for wheel in "$home"/usr/share/python-wheels/pip-*.whl; do
         .venv/bin/python "$wheel/pip" --disable-pip-version-check -q install --no-index "$wheel"
@@ -172,8 +182,10 @@ WRAPPER
 setup_venv() {
     has_pip || { check_python; say "making .venv with $("$PYTHON" -V)"; "$PYTHON" -m venv .venv; }
     say 'installing hgesim and its Python packages into .venv (some minutes the first time)'
-    .venv/bin/python -m pip --disable-pip-version-check -q install -e '.[gf180,osdi,dev]' >.venv/pip.log 2>&1 ||
-        die "pip failed: $(sed -n 's/^ *\(ERROR\|error\): //p' .venv/pip.log | head -n 1) (all of it in .venv/pip.log; is the network up? then run make again)"
+    .venv/bin/python -m pip --disable-pip-version-check -q install -e '.[gf180,osdi,dev]' >.venv/pip.log 2>&1 && return
+    ! grep -qE 'connection broken|Max retries|timed out' .venv/pip.log ||
+        die 'pip cannot reach its package index: check the network, then run make again (details: .venv/pip.log)'
+    die "pip failed: $(grep -E '^(ERROR| *[A-Za-z]+Error): ' .venv/pip.log | tail -n 1) (details: .venv/pip.log)"
 }
 
 case ${1:-} in
