@@ -105,7 +105,7 @@ class Pulse:
 
 @dataclass(frozen=True)
 class Table:
-    """A value for each number of a case sweep, in volt."""
+    """A value for each number of a case sweep from 1 on, in volt; 0 V at number 0, straight lines between."""
 
     values: tuple[float, ...]
 

@@ -183,7 +183,7 @@ def _tell(run: Run, reported: bool) -> None:
 def main() -> None:
     """Run the command line; errors a user can mend are one line on standard error."""
     try:
-        app(standalone_mode=False)
+        sys.exit(app(standalone_mode=False) or 0)
     except click.exceptions.Exit as leave:
         sys.exit(leave.exit_code)
     except click.ClickException as error:

@@ -13,8 +13,13 @@ from hgesim.network import Network
 
 __all__ = ["network_bench"]
 
+# Steps of half a kT/e cost fewest Newton iterations in all: larger ones fall back to gmin stepping too often.
+_STEP_IN_KT = 0.5
 
-def network_bench(network: Network, voltages: ArrayLike, temperature: float = 300.0) -> Circuit:
+
+def network_bench(
+    network: Network, voltages: ArrayLike, temperature: float = 300.0
+) -> Circuit:
     """Make the circuit that checks what a network does by itself.
 
     Parameters
@@ -37,6 +42,8 @@ def network_bench(network: Network, voltages: ArrayLike, temperature: float = 30
         raise RequestError(
             "design.bad-voltages", f"shape {table.shape}", remedy=f"finite, (points, {network.n_electrodes})"
         )
+    moves = np.abs(np.diff(table, axis=0, prepend=np.zeros((1, network.n_electrodes))))
+    substeps = max(1, int(np.ceil(moves.max() / (_STEP_IN_KT * network.kT))))
     sources: list[Element] = [
         VoltageSource(f"v_{label}", electrode_net(label), "0", Table(tuple(column.tolist())), f"electrode {label}")
         for label, column in zip(network.electrode_labels, table.T, strict=True)
@@ -45,7 +52,7 @@ def network_bench(network: Network, voltages: ArrayLike, temperature: float = 30
     return Circuit(
         "network alone, operating points",
         (*network_elements(network), *sources),
-        CaseSweep(len(table)),
+        CaseSweep(len(table), substeps),
         probes,
         temperature=temperature,
         bond_temperature=network.temperature,

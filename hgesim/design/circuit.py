@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from hgesim.blocks import Block
 from hgesim.circuit import BlockInstance, BondInstance, Element
 from hgesim.errors import RequestError
@@ -23,9 +26,22 @@ class Transient:
 
 @dataclass(frozen=True)
 class CaseSweep:
-    """Operating points number 0 to ``points - 1``; table sources follow the number."""
+    """Operating points number 1 to `points`; table sources follow the number, from 0 V at number 0.
+
+    Between two numbers the sources move on straight lines in `substeps` steps: a hopping network's operating point is
+    hard to find from afar, and easy to follow.
+    """
 
     points: int
+    substeps: int = 1
+
+
+    def at_points(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Pick the rows of the points themselves, (points, ...), from all rows of the sweep, (rows, ...)."""
+        rows = np.asarray(values)[self.substeps :: self.substeps]
+        if len(rows) != self.points:
+            raise RequestError("design.bad-sweep", f"{len(rows)} rows for {self.points} points")
+        return rows
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hgesim.config import Config, load_config
-from hgesim.design import Design, network_bench
+from hgesim.design import CaseSweep, Design, network_bench
 from hgesim.engine import Engine, Progress, RunResult, Verdict, fill_folder, read_raw, run_deck, select_engine
 from hgesim.errors import HgeError, RequestError
 from hgesim.experiment.build import build_design
@@ -174,9 +174,10 @@ class Experiment:
         end = [values[-1] for values in result["history"]["controls"].values()]
         points = case_voltages(network, task, np.array([self.design.loop.start, end])).reshape(-1, network.n_electrodes)
         bench = folder / "netlist" / "network_alone"
-        write_files(network_bench(network, points, self.design.temperature), bench, dialect)
+        circuit = network_bench(network, points, self.design.temperature)
+        write_files(circuit, bench, dialect)
         fill_folder(bench)
-        ran = run_deck(bench, engine, end_time=len(points) - 1, timeout=self.config.engine.timeout)
+        ran = run_deck(bench, engine, end_time=0, timeout=self.config.engine.timeout)
         if ran.verdict != Verdict.OK:
             return {
                 "verdict": str(ran.verdict),
@@ -185,7 +186,9 @@ class Experiment:
                 "message": ran.message,
             }
         output = network.electrode_labels[network.output]
-        found = np.array(read_raw(ran.raw)[f"i(v_{output})"])
+        sweep = circuit.analysis
+        assert isinstance(sweep, CaseSweep)
+        found = sweep.at_points(read_raw(ran.raw)[f"i(v_{output})"])
         expected = network.output_current(points)
         difference = float(np.abs(found - expected).max() / np.abs(expected).max())
         check = {"network_op": {"outputs": found.reshape(2, -1), "twin_difference": difference}}

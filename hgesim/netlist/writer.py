@@ -124,13 +124,13 @@ def _element(element: Element, circuit: Circuit, dialect: str) -> list[str]:
         nets = f"{element.out_of} {element.into} {element.plus} {element.minus}"
         lines = [f"{element.name} {nets} {spice_number(element.siemens)}"]
     else:
-        lines = _voltage(element)
+        lines = _voltage(element, circuit.analysis)
     if element.note:
         lines[0] += f" ; {element.note}"
     return lines
 
 
-def _voltage(source: VoltageSource) -> list[str]:
+def _voltage(source: VoltageSource, analysis: Transient | CaseSweep) -> list[str]:
     wave, n = source.wave, spice_number
     start = f"{source.name} {source.plus} {source.minus}"
     if isinstance(wave, Dc):
@@ -142,12 +142,11 @@ def _voltage(source: VoltageSource) -> list[str]:
     if isinstance(wave, Pulse):
         times = (wave.width - wave.edge, wave.edge, wave.edge, wave.period - wave.width, wave.period)
         return [f"{start} pulse({n(wave.high)} {n(wave.low)} {' '.join(n(t) for t in times)})"]
-    assert isinstance(wave, Table)
+    assert isinstance(wave, Table) and isinstance(analysis, CaseSweep)
     inner = f"{source.name}_table"
-    pairs = (
-        ",".join(f"{n(float(k))},{n(v)}" for k, v in enumerate(wave.values))
-        + f",{n(float(len(wave.values)))},{n(wave.values[-1])}"
-    )
+    # one corner beyond the end, so that rounding of the last number does not matter
+    corners = enumerate((0.0, *wave.values, wave.values[-1]))
+    pairs = ",".join(f"{k * analysis.substeps},{n(v)}" for k, v in corners)
     return [
         f"{source.name} {source.plus} {inner} dc 0",
         f"b{source.name} {inner} {source.minus} v=pwl(v({_CASE}),{pairs})",
@@ -166,11 +165,11 @@ def _analysis(circuit: Circuit) -> list[str]:
         return [*lines, f".tran {step} {spice_number(analysis.stop)} 0 {step}"]
     assert isinstance(analysis, CaseSweep)
     return [
-        f"v_{_CASE} {_CASE} 0 dc 0 ; number of the operating point",
+        f"v_{_CASE} {_CASE} 0 dc 0 ; {analysis.substeps} per operating point",
         *lines,
         "* nanoampere need tight tolerances",
         ".options reltol=1e-06 abstol=1e-16 vntol=1e-09 gmin=1e-18",
-        f".dc v_{_CASE} 0 {analysis.points - 1} 1",
+        f".dc v_{_CASE} 0 {analysis.points * analysis.substeps} 1",
     ]
 
 
