@@ -27,9 +27,8 @@ $(STAMP): pyproject.toml | system
 engine-local: ## without root: unpack ngspice and what else is missing into .venv
 	@sh .ci/setup.sh local
 
-# HOOK: whatever fills netlists/*/ with models/ and the compiled bond; skipped while that module is not there
 netlists: setup ## put the transistor models and the compiled bond beside the decks of netlists/
-	@test ! -e hgesim/netlist/fill.py || .venv/bin/python -m hgesim.netlist.fill netlists
+	@.venv/bin/python -c 'import sys; from hgesim.engine.fill import main; sys.exit(main(["netlists"]))'
 
 demo: netlists ## train a network on AND and write a report
 	.venv/bin/hgesim learn examples/and.toml --out runs/demo --force
