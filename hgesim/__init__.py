@@ -1,5 +1,71 @@
-"""hgesim: SPICE-level co-simulation of learning in physical networks."""
+"""hgesim: SPICE-level co-simulation of learning in physical networks.
+
+>>> import hgesim as hg
+>>> run = hg.learn("examples/and.toml", "runs/and")      # doctest: +SKIP
+>>> run.learnt, run.outputs, run.loss, run.report()      # doctest: +SKIP
+"""
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+# Where each public name lives; loaded on first use, so that `import hgesim` stays quick.
+_HOMES = {
+    "Design": "hgesim.design",
+    "Experiment": "hgesim.experiment",
+    "GateTask": "hgesim.loop",
+    "HgeError": "hgesim.errors",
+    "HomodyneLoop": "hgesim.loop",
+    "LoopSettings": "hgesim.loop",
+    "Network": "hgesim.network",
+    "Run": "hgesim.experiment",
+    "Timeline": "hgesim.loop",
+    "block_from_file": "hgesim.blocks",
+    "block_from_pyspice": "hgesim.blocks",
+    "block_set": "hgesim.design",
+    "complete": "hgesim.network",
+    "dopant_disc": "hgesim.network",
+    "from_graph": "hgesim.network",
+    "lattice": "hgesim.network",
+    "learn": "hgesim.experiment",
+    "load_config": "hgesim.config",
+    "network_bench": "hgesim.design",
+    "plan_tones": "hgesim.loop",
+    "random_geometric": "hgesim.network",
+    "read_network": "hgesim.network",
+    "to_pyspice": "hgesim.netlist",
+    "write_network": "hgesim.network",
+}
+__all__ = ["__version__", *_HOMES]
+
+if TYPE_CHECKING:
+    from hgesim.blocks import block_from_file, block_from_pyspice
+    from hgesim.config import load_config
+    from hgesim.design import Design, block_set, network_bench
+    from hgesim.errors import HgeError
+    from hgesim.experiment import Experiment, Run, learn
+    from hgesim.loop import GateTask, HomodyneLoop, LoopSettings, Timeline, plan_tones
+    from hgesim.netlist import to_pyspice
+    from hgesim.network import (
+        Network,
+        complete,
+        dopant_disc,
+        from_graph,
+        lattice,
+        random_geometric,
+        read_network,
+        write_network,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hgesim' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

