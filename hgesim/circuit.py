@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from hgesim.blocks import Block
 from hgesim.network import Law
@@ -197,6 +198,10 @@ class BlockInstance:
         """Freeze the mappings."""
         object.__setattr__(self, "nets", MappingProxyType(dict(self.nets)))
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle by what was given: a view of a mapping cannot be pickled."""
+        return BlockInstance, (self.name, self.block, dict(self.nets), dict(self.parameters), self.note)
 
 
 Element = Resistor | Capacitor | VoltageSource | CurrentSource | Transconductance | BondInstance | BlockInstance

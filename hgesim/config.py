@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
-from hgesim.errors import HgeError, RequestError, nearest
+from hgesim.errors import RequestError, nearest
 from hgesim.units import parse_quantity
 
 __all__ = [
@@ -24,11 +25,26 @@ __all__ = [
 ]
 
 
+_REFUSAL = "refusal"
+
+
 def _quantity(unit: str) -> BeforeValidator:
-    def read(value: object, info: ValidationInfo) -> float:
-        return parse_quantity(value, unit)
+    def read(value: object) -> float:
+        try:
+            return parse_quantity(value, unit)
+        except RequestError as error:  # pydantic knows the key: `parse_config` puts the two together
+            raise PydanticCustomError("refused", "refused", {_REFUSAL: error}) from None
 
     return BeforeValidator(read)
+
+
+def _one_line(value: object) -> object:
+    if isinstance(value, str) and not value.isprintable():
+        raise PydanticCustomError("one-line", "input should be one line of printable characters")
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_one_line)]
 
 
 Volt = Annotated[float, _quantity("V")]
@@ -55,7 +71,7 @@ class NetworkConfig(_Section):
     disc of dopants is drawn (`hgesim.network.DiscParameters` explains the keys).
     """
 
-    file: str | None = None
+    file: Name | None = None
     seed: int = Field(default=0, ge=0)
     dopants: int = Field(default=20, ge=1)
     electrodes: int = Field(default=8, ge=2)
@@ -67,13 +83,13 @@ class NetworkConfig(_Section):
     current: Ampere = 50e-9
     site_leak: Siemens = 1e-13
     temperature: Kelvin | None = None
-    site_capacitance: Farad = 2e-15
+    site_capacitance: Farad = Field(default=2e-15, ge=0)
 
 
 class TaskConfig(_Section):
     """What is learnt (`hgesim.loop.GateTask`)."""
 
-    gate: str = "AND"
+    gate: Name = "AND"
     level: Volt = 0.3
     target: Ampere = 50e-9
     margin: Number = 0.25
@@ -84,7 +100,7 @@ class LoopConfig(_Section):
 
     rule: Literal["homodyne"] = "homodyne"
     seed: int = Field(default=0, ge=0)
-    start_range: Volt = 0.6
+    start_range: Volt = Field(default=0.6, ge=0)
     start: tuple[Volt, ...] | None = Field(default=None, strict=False)
     rate: Number = 1.0
     dither: Volt = 10e-3
@@ -99,20 +115,20 @@ class LoopConfig(_Section):
     slowness: Number = 16.0
     transimpedance: Ohm = 2e6
     threshold_resistance: Ohm = 2.5e6
-    control_range: Volt = 1.2
+    control_range: Volt = Field(default=1.2, gt=0)
 
 
 class CircuitConfig(_Section):
     """The electronics: a technology, and per block another technology or a subcircuit file."""
 
-    technology: str = "gf180"
+    technology: Name = "gf180"
     temperature: Kelvin = 300.0
-    readout: str | None = None
-    loss: str | None = None
-    coupler: str | None = None
-    mixer: str | None = None
-    lowpass: str | None = None
-    integrator: str | None = None
+    readout: Name | None = None
+    loss: Name | None = None
+    coupler: Name | None = None
+    mixer: Name | None = None
+    lowpass: Name | None = None
+    integrator: Name | None = None
 
     @property
     def choices(self) -> dict[str, str]:
@@ -124,8 +140,8 @@ class CircuitConfig(_Section):
 class EngineConfig(_Section):
     """The simulator."""
 
-    name: str = "ngspice"
-    timeout: Second = 3600.0
+    name: Name = "ngspice"
+    timeout: Second = Field(default=3600.0, gt=0)
     dialect: Literal["auto", "osdi", "b-source"] = "auto"
     steps_per_cycle: Number = 20.0
 
@@ -170,7 +186,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> tuple[Config
         raise RequestError(
             "config.no-file", error.strerror or str(error), place=str(path), remedy="give a TOML file that can be read"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # bad syntax, not UTF-8, or an integer of thousands of digits
         raise RequestError("config.bad-toml", str(error), place=str(path)) from None
     for text in overrides:
         section, key, value = _override(text)
@@ -187,29 +203,12 @@ def parse_config(data: Mapping[str, Any]) -> Config:
         return Config.model_validate({section: dict(values) for section, values in data.items()})
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(
-            str(part) for part in first["loc"] if not str(part).startswith(("function-", "tuple", "constrained"))
-        )
-        raise RequestError(
-            "config.bad-value", f"{first['msg'].lower()}, not {first['input']!r}", place=place, remedy=_remedy(first)
-        ) from None
-    except HgeError as error:
-        raise type(error)(error.code, error.message, place=_place_of(error, data), remedy=error.remedy) from None
-
-
-def _remedy(first: Any) -> str:
-    expected = first.get("ctx", {}).get("expected")
-    return f"one of {expected}" if expected else ""
-
-
-def _place_of(error: HgeError, data: Mapping[str, Any]) -> str:
-    """Find the key whose value the units layer refused: it knows the value, not the key."""
-    for section, values in data.items():
-        for key, value in values.items():
-            for item in value if isinstance(value, list) else [value]:
-                if f'"{item}"' in error.message or error.message.startswith(repr(item) + " "):
-                    return f"{section}.{key}"
-    return error.place
+        place = ".".join(str(part) for part in first["loc"])
+        refusal = first.get("ctx", {}).get(_REFUSAL)
+        if isinstance(refusal, RequestError):
+            raise RequestError(refusal.code, refusal.message, place=place, remedy=refusal.remedy) from None
+        message = first["msg"][0].lower() + first["msg"][1:]
+        raise RequestError("config.bad-value", f"{message}, not {first['input']!r}", place=place) from None
 
 
 def _refuse_unknown(data: Mapping[str, Any]) -> None:
@@ -245,7 +244,7 @@ def _override(text: str) -> tuple[str, str, Any]:
         )
     try:
         value = tomllib.loads(f"value = {raw}")
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         return section, key, raw.strip()
     if set(value) != {"value"}:
         raise RequestError(

@@ -55,7 +55,7 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     Parameters
     ----------
     word : str
-        What the user wrote.
+        What the user wrote; its case does not matter.
     choices : iterable of str
         What would have been accepted.
 
@@ -64,8 +64,8 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     str
         ``did you mean "rate"?`` or ``one of: a, b, c``.
     """
-    known = sorted(choices)
-    match = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    known = {choice.lower(): choice for choice in sorted(choices)}
+    match = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
     if match:
-        return f'did you mean "{match[0]}"?'
-    return "one of: " + ", ".join(known)
+        return f'did you mean "{known[match[0]]}"?'
+    return "one of: " + ", ".join(known.values())

@@ -7,9 +7,10 @@ from collections.abc import Hashable, Iterable
 
 from hgesim.errors import RequestError
 
-__all__ = ["check_label", "check_unique", "label_text"]
+__all__ = ["check_label", "check_remark", "check_unique", "label_text"]
 
 _ALLOWED = re.compile(r"[A-Za-z0-9_]")
+_REMARK = re.compile(r"[A-Za-z0-9_ .,:;()+/'=-]")
 MAX_LENGTH = 64
 
 
@@ -56,15 +57,31 @@ def check_label(text: str, *, place: str) -> str:
             place=place,
             remedy=f"at most {MAX_LENGTH}",
         )
+    _check_characters(text, _ALLOWED, place, "use ASCII letters, digits and underscores")
+    return text
+
+
+def check_remark(text: str, *, place: str) -> str:
+    """Return `text` if it may stand in a comment: one line of ASCII letters, digits, blanks and ``_.,:;()+/'=-``.
+
+    Raises
+    ------
+    RequestError
+        ``names.bad-character`` with the character and its position.
+    """
+    _check_characters(text, _REMARK, place, "use ASCII letters, digits, blanks and _.,:;()+/'=-")
+    return text
+
+
+def _check_characters(text: str, allowed: re.Pattern[str], place: str, remedy: str) -> None:
     for position, character in enumerate(text):
-        if not (character.isascii() and _ALLOWED.match(character)):
+        if not allowed.fullmatch(character):
             raise RequestError(
                 "names.bad-character",
                 f"character {character!r} at position {position} of {text!r}",
                 place=place,
-                remedy="use ASCII letters, digits and underscores",
+                remedy=remedy,
             )
-    return text
 
 
 def check_unique(names: Iterable[str], *, place: str) -> None:

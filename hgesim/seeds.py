@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 
 import numpy as np
 
@@ -17,13 +18,17 @@ def generator(seed: int, *path: str | int) -> np.random.Generator:
     seed : int
         Non-negative root seed.
     *path : str or int
-        What the draw is for, for example ``"chip", "x_mixer_1", "m3"``. Another path is an independent stream.
+        What the draw is for, for example ``"chip", "x_mixer_1", "m3"``: text without slashes, or numbers, which count
+        as their digits. Another path is an independent stream.
 
     Returns
     -------
     numpy.random.Generator
         PCG64 seeded from `seed` and the SHA-256 of `path`: the same on every machine.
     """
-    digest = hashlib.sha256("/".join(str(part) for part in path).encode()).digest()
+    parts = [str(part) for part in path]
+    if any("/" in part for part in parts):
+        raise ValueError(f"a part of the seed path {parts} holds a slash, so that two paths could be one")
+    digest = hashlib.sha256("/".join(parts).encode()).digest()
     words = np.frombuffer(digest[:16], dtype="<u4")
-    return np.random.default_rng(np.random.SeedSequence([int(seed), *(int(word) for word in words)]))
+    return np.random.default_rng(np.random.SeedSequence([operator.index(seed), *(int(word) for word in words)]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 from quantiphy import QuantiPhyError as _QuantiPhyError
@@ -18,6 +19,7 @@ class _Quantity(Quantity):
 
 
 _Quantity.set_prefs(known_units="K m")
+_BEGIN = re.compile(r"\s*[+-]?(\.?[0-9]|inf|nan|∞)", re.IGNORECASE)
 _ALIASES = {"Ohms": "Ohm", "ohm": "Ohm", "ohms": "Ohm", "Ω": "Ohm", "sec": "s"}
 
 
@@ -44,33 +46,38 @@ def parse_quantity(value: object, unit: str, *, place: str = "") -> float:
         ``units.bad-value`` for text that is no quantity, ``units.wrong-unit`` for another unit,
         ``units.not-finite`` for NaN or infinity.
     """
+    remedy = f'write a number in {unit} or, for example, "1 {unit}"' if unit else "write a plain number"
     if isinstance(value, bool) or not isinstance(value, int | float | str | np.floating | np.integer):
-        raise RequestError(
-            "units.bad-value", f"{value!r} is not a quantity", place=place, remedy=f"write a number in {unit}"
-        )
-    if not isinstance(value, str):
-        number = float(value)
-    else:
-        try:
-            quantity = _Quantity(value.strip())
-        except (_QuantiPhyError, ValueError):
-            raise RequestError(
-                "units.bad-value", f'"{value}" is not a quantity', place=place, remedy=f'write for example "1 {unit}"'
-            ) from None
-        found = _ALIASES.get(quantity.units, quantity.units)
-        number = quantity.real
+        raise RequestError("units.bad-value", f"{value!r} is not a quantity", place=place, remedy=remedy)
+    if isinstance(value, str):
+        number, found = _read(value, place, remedy)
         if math.isfinite(number) and found not in ("", unit):
             raise RequestError(
                 "units.wrong-unit",
-                f'"{value}" is in {found}, not in {unit}',
+                f'"{value}" is in {found}, not {f"in {unit}" if unit else "a plain number"}',
                 place=place,
-                remedy=f'write for example "1 {unit}"',
+                remedy=remedy,
             )
+    else:
+        try:
+            number = float(value)
+        except OverflowError:  # an integer beyond any float
+            number = math.inf
     if not math.isfinite(number):
-        raise RequestError(
-            "units.not-finite", f"{value!r} is not a finite number", place=place, remedy=f"write a number in {unit}"
-        )
+        shown = repr(value) if isinstance(value, str | float) else "a huge integer"
+        raise RequestError("units.not-finite", f"{shown} is not finite", place=place, remedy=remedy)
     return number
+
+
+def _read(text: str, place: str, remedy: str) -> tuple[float, str]:
+    """Return number and unit; names ("f = 1 V"), comments and constants ("Z0"), which quantiphy reads, are refused."""
+    try:
+        if not _BEGIN.match(text) or "--" in text:
+            raise ValueError(text)
+        quantity = _Quantity(text.strip())
+    except (_QuantiPhyError, ValueError):
+        raise RequestError("units.bad-value", f'"{text}" is not a quantity', place=place, remedy=remedy) from None
+    return quantity.real, _ALIASES.get(quantity.units, quantity.units)
 
 
 def spice_number(value: float, *, place: str = "") -> str:

@@ -17,9 +17,7 @@ __all__ = ["network_bench"]
 _STEP_IN_KT = 0.5
 
 
-def network_bench(
-    network: Network, voltages: ArrayLike, temperature: float = 300.0
-) -> Circuit:
+def network_bench(network: Network, voltages: ArrayLike, temperature: float = 300.0) -> Circuit:
     """Make the circuit that checks what a network does by itself.
 
     Parameters
@@ -38,7 +36,7 @@ def network_bench(
         positive end, which is the current out of the network into that electrode.
     """
     table = np.asarray(voltages, dtype=float)
-    if table.ndim != 2 or table.shape[1] != network.n_electrodes or not np.isfinite(table).all():
+    if table.ndim != 2 or table.shape[1] != network.n_electrodes or not len(table) or not np.isfinite(table).all():
         raise RequestError(
             "design.bad-voltages", f"shape {table.shape}", remedy=f"finite, (points, {network.n_electrodes})"
         )

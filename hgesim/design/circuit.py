@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,11 +11,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hgesim.blocks import Block
-from hgesim.circuit import BlockInstance, BondInstance, Element
-from hgesim.errors import RequestError
-from hgesim.names import check_label, check_unique
+from hgesim.circuit import (
+    BlockInstance,
+    BondInstance,
+    Capacitor,
+    CurrentSource,
+    Element,
+    Resistor,
+    Transconductance,
+    VoltageSource,
+)
+from hgesim.errors import RequestError, nearest
+from hgesim.names import check_label, check_remark, check_unique
 
 __all__ = ["CaseSweep", "Circuit", "Transient"]
+
+# What SPICE takes an element for is the first letter of its name; a bond gets its own when it is written.
+_LETTERS: dict[type, str] = {
+    Resistor: "r",
+    Capacitor: "c",
+    VoltageSource: "v",
+    CurrentSource: "i",
+    Transconductance: "g",
+    BlockInstance: "x",
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +56,6 @@ class CaseSweep:
     points: int
     substeps: int = 1
 
-
     def at_points(self, values: ArrayLike) -> NDArray[np.float64]:
         """Pick the rows of the points themselves, (points, ...), from all rows of the sweep, (rows, ...)."""
         rows = np.asarray(values)[self.substeps :: self.substeps]
@@ -51,7 +71,7 @@ class Circuit:
     Parameters
     ----------
     title : str
-        One line, letters, digits and ``-_.,:() ``.
+        One line (see `hgesim.names.check_remark`, which the elements' notes have to pass too).
     elements : tuple of Element
         In the order in which they are written.
     analysis : Transient or CaseSweep
@@ -68,7 +88,8 @@ class Circuit:
     Raises
     ------
     RequestError
-        ``names.*`` for element or net names that are unsafe or collide; ``design.unknown-probe``.
+        ``names.*`` for a title, note, element, net or parameter that is unsafe or collides; ``design.wrong-letter``,
+        ``design.reserved-net``, ``design.wrong-ports``, ``design.bad-temperature``, ``design.unknown-probe``.
     """
 
     title: str
@@ -80,26 +101,35 @@ class Circuit:
     bond_temperature: float = 77.0
 
     def __post_init__(self) -> None:
-        """Check names, nets and probes."""
-        names = [element.name for element in self.elements]
-        for name in names:
-            check_label(name, place="element name")
-        check_unique(names, place="elements")
+        """Check names, nets, temperatures and probes: nothing unsafe or meaningless gets as far as a netlist."""
+        check_remark(self.title, place="title")
+        for element in self.elements:
+            _check_element(element)
+        check_unique([element.name for element in self.elements], place="elements")
         nets = sorted(set(self.nets()) - {"0"})
         for net in nets:
             check_label(net, place="net")
+            if net.lower() == "gnd":
+                raise RequestError("design.reserved-net", f'"{net}" is ground to SPICE', place="net", remedy='use "0"')
         check_unique(nets, place="nets")
-        if self.temperature <= 0:
-            raise RequestError(
-                "design.bad-temperature",
-                f"{self.temperature:g} K",
-                place="circuit.temperature",
-                remedy="kelvin, above 0",
-            )
-        known = {*nets, *(f"i({name})" for name in names)}
-        for probe in (*self.probes, *(net for net, _ in self.initial)):
-            if probe not in known:
-                raise RequestError("design.unknown-probe", f'no net or source "{probe}"', place="probes")
+        for place, kelvin in (("circuit", self.temperature), ("network", self.bond_temperature)):
+            if not (math.isfinite(kelvin) and kelvin > 0):
+                raise RequestError(
+                    "design.bad-temperature", f"{kelvin:g} K", place=f"{place}.temperature", remedy="kelvin, above 0"
+                )
+        currents = {f"i({element.name})" for element in self.elements if isinstance(element, VoltageSource)}
+        for place, wanted, known in (
+            ("probes", self.probes, currents.union(nets)),
+            ("start voltages", [net for net, _ in self.initial], set(nets)),
+        ):
+            for probe in wanted:
+                if probe not in known:
+                    raise RequestError(
+                        "design.unknown-probe",
+                        f'no net or voltage source "{probe}"',
+                        place=place,
+                        remedy=nearest(probe, known),
+                    )
 
     def nets(self) -> Iterator[str]:
         """Yield every net an element touches, ground and repetitions included."""
@@ -109,7 +139,7 @@ class Circuit:
     @property
     def blocks(self) -> tuple[Block, ...]:
         """Return the different blocks in order of first use."""
-        return tuple({e.block.subckt: e.block for e in self.elements if isinstance(e, BlockInstance)}.values())
+        return tuple(dict.fromkeys(e.block for e in self.elements if isinstance(e, BlockInstance)))
 
     @property
     def laws(self) -> frozenset[type]:
@@ -127,21 +157,54 @@ class Circuit:
         Parameters
         ----------
         node : str
-            A name from the simulator's log, for example ``mu_d7`` or ``x_mixer_e1.t1`` or ``x1#branch``.
+            A name from the simulator's log, for example ``mu_d7``, ``x_mixer_e1.t1``, ``v_hold#branch`` or, of a
+            device, ``b.xbond_3.b1``.
 
         Returns
         -------
         str
-            For example ``bond d3-d7, bond d7-e1``; empty when unknown.
+            For example ``site d7, bond d3-d7, bond d7-e1``; empty when unknown.
         """
         plain = node.lower().split("#")[0]
         inside = plain.split(".")
-        notes = [e.note for e in self.elements if not {e.name.lower(), f"n{e.name.lower()}"}.isdisjoint(inside)]
+        notes = [e.note for e in self.elements if any(_is_part(part, e) for part in inside)]
         if not notes:
             notes = [e.note for e in self.elements if plain in (net.lower() for net in element_nets(e))]
         shown = list(dict.fromkeys(note for note in notes if note))
         more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
         return ", ".join(shown[:3]) + more
+
+
+def _is_part(device: str, element: Element) -> bool:
+    """Tell whether a device of the deck is an element: a bond's have a letter before, a diode's _f or _r after."""
+    name = element.name.lower()
+    if isinstance(element, BondInstance):
+        return re.fullmatch(rf"[nrxd]?{name}(_[fr])?", device) is not None
+    return device == name
+
+
+def _check_element(element: Element) -> None:
+    check_label(element.name, place="element name")
+    check_remark(element.note, place=f"note of {element.name}")
+    letter = _LETTERS.get(type(element), "")
+    if not element.name.lower().startswith(letter):
+        raise RequestError(
+            "design.wrong-letter",
+            f'a {type(element).__name__} called "{element.name}" would be another kind of element',
+            place="element name",
+            remedy=f'begin its name with "{letter}"',
+        )
+    if isinstance(element, BlockInstance):
+        check_label(element.block.subckt, place=f"subcircuit of {element.name}")
+        for key in element.parameters:
+            check_label(key, place=f"parameter of {element.name}")
+        if set(element.nets) != set(element.block.ports):
+            raise RequestError(
+                "design.wrong-ports",
+                f"nets for {', '.join(element.nets)}",
+                place=element.name,
+                remedy=f"give {', '.join(element.block.ports)}",
+            )
 
 
 def element_nets(element: Element) -> tuple[str, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from hgesim.blocks import KINDS, Block, get_block
+from hgesim.blocks import KINDS, Block, all_subckts, get_block
 from hgesim.circuit import electrode_net
 from hgesim.design.circuit import Circuit, Transient
 from hgesim.design.expand import network_elements
@@ -88,6 +89,14 @@ class Design:
                     remedy=nearest(kind, KINDS),
                 )
         object.__setattr__(self, "blocks", MappingProxyType(dict(self.blocks)))
+        object.__setattr__(self, "probes", tuple(self.probes))
+        if not (math.isfinite(self.site_capacitance) and self.site_capacitance >= 0):
+            raise RequestError(
+                "design.bad-value",
+                f"{self.site_capacitance:g} F",
+                place="network.site_capacitance",
+                remedy="0 or more; 0 leaves the capacitors out",
+            )
         object.__setattr__(self, "_circuit", self._expand())
 
     def _expand(self) -> Circuit:
@@ -145,12 +154,17 @@ class Design:
         return hashlib.sha256(repr(self._canonical()).encode()).hexdigest()
 
     def _canonical(self) -> tuple[Any, ...]:
-        blocks = sorted((kind, block.subckt, block.text) for kind, block in self.blocks.items())
+        blocks = sorted((kind, block.subckt, all_subckts([block])) for kind, block in self.blocks.items())
         return (self.network.digest, self.loop, blocks, self.probes, self.site_capacitance, self.temperature)
 
     def __hash__(self) -> int:
         """Hash by content."""
-        return hash(self.digest)
+        return int(self.digest[:15], 16)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle by what was given: a view of a mapping cannot be pickled."""
+        given = (self.network, self.loop, dict(self.blocks), self.probes, self.site_capacitance, self.temperature)
+        return Design, given
 
     def __eq__(self, other: object) -> bool:
         """Compare by content."""

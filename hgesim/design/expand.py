@@ -80,11 +80,13 @@ def _level(network: Network, number: int, note: str) -> list[Element]:
         Resistor(f"r_eps_{site}", net, "0", 1.0, f"level of {note}"),
         CurrentSource(f"i_eps_{site}", net, "0", Dc(float(network.levels[number])), f"level of {note}"),
     ]
-    for electrode, arm in zip(network.electrode_labels, network.levers[number].tolist(), strict=True):
+    for count, (electrode, arm) in enumerate(
+        zip(network.electrode_labels, network.levers[number].tolist(), strict=True)
+    ):
         if arm != 0:
             parts.append(
                 Transconductance(
-                    f"g_eps_{site}_{electrode}",
+                    f"g_eps_{site}_e{count}",  # two labels joined could make one name: a and b_c, a_b and c
                     net,
                     "0",
                     electrode_net(electrode),

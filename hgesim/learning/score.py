@@ -14,6 +14,8 @@ __all__ = ["GateScore", "case_voltages", "dither_curvature", "network_outputs", 
 
 FloatArray = NDArray[np.float64]
 
+_SAMPLES_PER_CYCLE = 16  # harmonics of the device up to the 15th do not alias to zero frequency
+
 
 def separation(outputs: ArrayLike, targets: ArrayLike) -> float:
     """Return the least output of target 1 minus the greatest of target 0, in the outputs' unit.
@@ -117,7 +119,7 @@ def dither_curvature(network: Network, loop: HomodyneLoop, controls: ArrayLike) 
     """
     c = np.asarray(controls, dtype=float)
     multiples = np.array(loop.plan.multiples[: len(c)])
-    samples = 4 * max(loop.plan.multiples)
+    samples = _SAMPLES_PER_CYCLE * max(loop.plan.multiples)
     phases = 2 * np.pi * np.outer(np.arange(samples) / samples, multiples)
     still = network_outputs(network, loop.task, c)
     moved = network_outputs(network, loop.task, c + loop.settings.dither * np.sin(phases)).mean(axis=0)

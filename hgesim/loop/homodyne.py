@@ -15,6 +15,7 @@ one more channel, whose voltage feeds the summing node through a resistor.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -80,11 +81,11 @@ class LoopSettings:
     def __post_init__(self) -> None:
         """Refuse values that make no loop."""
         for name in ("dither", "threshold_dither", "reference", "slowness", "transimpedance", "threshold_resistance"):
-            if not getattr(self, name) > 0:
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise RequestError(
                     "loop.bad-value", f"{getattr(self, name):g}", place=f"loop.{name}", remedy="a positive value"
                 )
-        if self.rate < 0:
+        if not (math.isfinite(self.rate) and self.rate >= 0):
             raise RequestError("loop.bad-value", f"{self.rate:g}", place="loop.rate", remedy="0 or more; 1 is nominal")
 
 
@@ -111,6 +112,19 @@ class HomodyneLoop:
     threshold_start: float = 0.0
 
     rule = "homodyne"
+
+    def __post_init__(self) -> None:
+        """Take start voltages from any sequence, and refuse a pause that is too short for the edges of the hold."""
+        object.__setattr__(self, "start", tuple(float(value) for value in self.start))
+        if not all(math.isfinite(value) for value in (*self.start, self.threshold_start)):
+            raise RequestError("loop.bad-value", f"{list(self.start)} V", place="loop.start", remedy="finite voltages")
+        if self.timeline.pause <= 2 * _EDGE:
+            raise RequestError(
+                "loop.bad-time",
+                f"{self.timeline.pause:g} s of ramp and settling",
+                place="loop.ramp",
+                remedy=f"more than {2 * _EDGE:g} s, in which the hold switches",
+            )
 
     def channels(self, network: Network) -> tuple[Channel, ...]:
         """Return the channels: every control electrode in order, then the threshold.
@@ -261,13 +275,19 @@ class _Placer:
         rails = {"vp": f"vp_{kind}", "vn": f"vn_{kind}"}
         name = "x_" + "_".join(part for part in (kind, channel) if part)
         note = f"{kind} ({block.technology})" + (f" of channel {channel}" if channel else "")
+        for parameter in parameters:
+            self.default(kind, parameter)
         return BlockInstance(name, block, {**nets, **rails}, parameters, note)
 
     def default(self, kind: str, parameter: str) -> float:
+        """Return a block's default, or refuse a block that lacks the parameter: ngspice would ignore its setting."""
         values = dict(self.blocks[kind].parameters)
         if parameter not in values:
             raise RequestError(
-                "blocks.missing-parameter", f'the {kind} block has no parameter "{parameter}"', place=f"circuit.{kind}"
+                "blocks.missing-parameter",
+                f'the {kind} block has no parameter "{parameter}", which the loop sets',
+                place=f"circuit.{kind}",
+                remedy=f"add {parameter}=... to the line .subckt {self.blocks[kind].subckt}",
             )
         return values[parameter]
 

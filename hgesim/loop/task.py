@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 from hgesim.errors import RequestError, nearest
@@ -47,7 +48,7 @@ class GateTask:
                 "task.unknown-gate", f'"{self.gate}"', place="task.gate", remedy=nearest(self.gate, GATES)
             )
         for name in ("level", "target"):
-            if not getattr(self, name) > 0:
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise RequestError(
                     "task.bad-value", f"{getattr(self, name):g}", place=f"task.{name}", remedy="a positive value"
                 )

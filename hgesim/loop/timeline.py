@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from hgesim.errors import RequestError
@@ -33,7 +34,7 @@ class Timeline:
     def __post_init__(self) -> None:
         """Refuse times and counts that make no run."""
         for name in ("ramp", "settle", "window"):
-            if getattr(self, name) <= 0:
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise RequestError(
                     "loop.bad-time", f"{getattr(self, name):g} s", place=f"loop.{name}", remedy="a positive time"
                 )

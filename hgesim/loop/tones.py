@@ -3,7 +3,8 @@
 Carriers are odd multiples of one base frequency. Sums and differences of two odd multiples are even multiples, so no
 second-order product (``f_i +- f_j``, ``2 f_i``) can fall on a carrier. The highest carrier stays below three times the
 lowest, so that the third harmonic of a switching mixer's reference hits none either. What remains are the third-order
-products ``2 f_i - f_j`` and ``f_i + f_j - f_k``; the plan has as few of them as its span allows.
+products ``2 f_i - f_j`` and ``f_i + f_j - f_k``; the plan has few of them: as few as its span allows up to ten
+carriers, nearly so above.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ __all__ = ["TonePlan", "check_tones", "plan_tones", "third_order_hits"]
 # The squarer makes 2 f and the mixer multiplies it by f: nothing in the loop that matters is faster than 3 f.
 _PRODUCT_ORDER = 3
 # Up to this many carriers every comb is tried; above it the worst tooth is removed one by one.
-_EXHAUSTIVE = 7
-_RESOLUTION_HZ = 1e-3
+_EXHAUSTIVE = 10
+_UNITS_PER_HZ = 1000
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ class TonePlan:
 
     def __post_init__(self) -> None:
         """Refuse a step that aliases: at or above half a period of the fastest product the result is silently wrong."""
-        if self.base <= 0:
+        if not (math.isfinite(self.base) and self.base > 0):
             raise RequestError("tones.bad-base", f"{self.base:g} Hz", place="loop.base", remedy="a positive frequency")
-        if self.steps_per_cycle <= 2 * _PRODUCT_ORDER:
+        if not (math.isfinite(self.steps_per_cycle) and self.steps_per_cycle > 2 * _PRODUCT_ORDER):
             raise RequestError(
                 "tones.step-too-coarse",
                 f"{self.steps_per_cycle:g} steps per cycle of the highest carrier alias the fastest product "
@@ -99,14 +100,14 @@ def third_order_hits(multiples: Sequence[int]) -> int:
     Returns
     -------
     int
-        Number of combinations ``2 f_i +- f_j``, ``f_i + f_j - f_k``, ``f_i + f_j + f_k`` and ``3 f_i`` (i, j, k
-        different, order ignored) that equal a carrier.
+        Number of combinations ``|2 f_i +- f_j|``, ``|f_i + f_j - f_k|``, ``f_i + f_j + f_k`` and ``3 f_i`` (i, j, k
+        different, order ignored) that equal a carrier. What no comb can avoid (``f_i + f_j - f_j``) is not counted.
     """
     teeth = set(multiples)
     hits = sum(3 * a in teeth for a in teeth)
-    hits += sum((2 * a - b in teeth) + (2 * a + b in teeth) for a, b in itertools.permutations(teeth, 2))
+    hits += sum((abs(2 * a - b) in teeth) + (2 * a + b in teeth) for a, b in itertools.permutations(teeth, 2))
     for a, b, c in itertools.combinations(teeth, 3):
-        hits += sum(product in teeth for product in (a + b - c, a + c - b, b + c - a, a + b + c))
+        hits += sum(abs(product) in teeth for product in (a + b - c, a + c - b, b + c - a, a + b + c))
     return hits
 
 
@@ -126,7 +127,8 @@ def plan_tones(channels: int, base: float, steps_per_cycle: float = 20.0) -> Ton
     -------
     TonePlan
         Odd multiples up to ``4 channels + 1`` (a higher top makes every simulated second dearer), the highest below
-        three times the lowest, with the fewest third-order hits; among equals the lowest top.
+        three times the lowest, with the fewest third-order hits; among equals the lowest top. Above ten carriers the
+        fewest are not searched for: the tooth that costs most hits is left out until the number is right.
     """
     if channels < 1:
         raise RequestError("tones.no-channel", f"{channels} channels", remedy="a loop needs a control to learn with")
@@ -161,13 +163,15 @@ def check_tones(carriers: Sequence[float], steps_per_cycle: float = 20.0) -> Ton
     ------
     RequestError
         ``tones.collision`` naming the two or three carriers: equal ones, ``f_k = f_i +- f_j``, ``f_k = 2 f_i``, or
-        ``f_k = 3 f_i``. ``tones.bad-carrier`` for frequencies that are not positive.
+        ``f_k = 3 f_i``. ``tones.bad-carrier`` for frequencies that are no positive multiples of 1 mHz: carriers need a
+        common divisor, whose inverse is the beat.
     """
-    if not carriers or any(not math.isfinite(f) or f <= 0 for f in carriers):
+    units = [round(f * _UNITS_PER_HZ) if math.isfinite(f) else 0 for f in carriers]
+    whole = (unit > 0 and abs(f * _UNITS_PER_HZ - unit) < 1e-9 * unit for f, unit in zip(carriers, units, strict=True))
+    if not units or not all(whole):
         raise RequestError(
-            "tones.bad-carrier", f"{list(carriers)}", place="loop.carriers", remedy="positive frequencies"
+            "tones.bad-carrier", f"{list(carriers)} Hz", place="loop.carriers", remedy="positive multiples of 1 mHz"
         )
-    units = [round(f / _RESOLUTION_HZ) for f in carriers]
     teeth = set(units)
     if len(teeth) < len(units):
         raise _collision("two carriers are equal")
@@ -178,11 +182,11 @@ def check_tones(carriers: Sequence[float], steps_per_cycle: float = 20.0) -> Ton
         if 3 * a in teeth:
             raise _collision(f"3 x {_hz(a)} = {_hz(3 * a)}: a switching mixer answers to the third harmonic")
     divisor = math.gcd(*units)
-    return TonePlan(divisor * _RESOLUTION_HZ, tuple(unit // divisor for unit in units), steps_per_cycle)
+    return TonePlan(divisor / _UNITS_PER_HZ, tuple(unit // divisor for unit in units), steps_per_cycle)
 
 
 def _hz(units: int) -> str:
-    return show_quantity(units * _RESOLUTION_HZ, "Hz", 6)
+    return show_quantity(units / _UNITS_PER_HZ, "Hz", 6)
 
 
 def _collision(message: str) -> RequestError:

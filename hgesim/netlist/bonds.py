@@ -35,16 +35,16 @@ module hopbond(pa, pb, la, lb);
 endmodule
 """
 
-_D = "((v(la)-v(lb))/two_kt)"
-_XA, _XB = "abs((v(la)-v(pa))/two_kt)", "abs((v(lb)-v(pb))/two_kt)"
-_S = "(v(pa)-v(pb))/two_kt"
+_D = "((v(la)-v(lb))/{two_kt})"
+_XA, _XB = "abs((v(la)-v(pa))/{two_kt})", "abs((v(lb)-v(pb))/{two_kt})"
+_S = "(v(pa)-v(pb))/{two_kt}"
 _LOG = f"0.1-sqrt({_D}*{_D}+0.01)-{_XA}-{_XB}-ln(1+exp(-2*{_XA}))-ln(1+exp(-2*{_XB}))"
 
 HOPPING_SUBCKT = f"""* hopping bond for engines without OSDI: the same expression as the Verilog-A bond
 .subckt hopbond pa pb la lb rate=1e-09 two_kt=1.327e-02
-b1 pa pb i=rate*(exp({_LOG}+{_S})-exp({_LOG}-{_S}))
+b1 pa pb i={{rate}}*(exp({_LOG}+{_S})-exp({_LOG}-{_S}))
 .ends hopbond
-""".replace("two_kt)", "{two_kt})").replace("i=rate*", "i={rate}*")
+"""
 
 
 def bond_lines(bond: BondInstance, dialect: str, two_kt: float, thermal_voltage: float) -> list[str]:
@@ -70,7 +70,8 @@ def bond_lines(bond: BondInstance, dialect: str, two_kt: float, thermal_voltage:
     if isinstance(law, Ohmic):
         return [f"r{bond.name} {bond.a} {bond.b} {spice_number(1.0 / law.conductance)}"]
     if isinstance(law, Sinh):
-        # Two antiparallel diodes: Is (exp(v/nVt) - 1) - Is (exp(-v/nVt) - 1) = 2 Is sinh(v/nVt), exactly.
+        # Two antiparallel diodes: Is (exp(v/nVt) - 1) - Is (exp(-v/nVt) - 1) = 2 Is sinh(v/nVt). Below -3 nVt ngspice
+        # uses a power law in the place of the reverse diode's exponential: at most 5e-5 of the bond's current.
         saturation = spice_number(law.conductance * law.scale / 2)
         emission = spice_number(law.scale / thermal_voltage)
         model = f"d_{bond.name}"

@@ -9,22 +9,22 @@ from hgesim.errors import RequestError
 __all__ = ["check_deck"]
 
 _DOT_LINES = {
-    ".include", ".lib", ".param", ".model", ".subckt", ".ends", ".options", ".ic", ".save", ".tran", ".dc",
-    ".control", ".endc", ".end",
+    ".param", ".func", ".model", ".subckt", ".ends", ".options", ".ic", ".save", ".tran", ".dc",
 }  # fmt: skip
 _CONTROL_LINES = re.compile(
     r"set num_threads=1|set filetype=binary|pre_osdi bond\.osdi|run waveforms\.raw|"
     r"rusage totiter tranpoints trantime|quit"
 )
 _FILES = re.compile(r"(\.include models/design\.ngspice|\.lib models/sm141064\.ngspice [a-z]+)")
-_PRINTABLE = re.compile(r"[\x20-\x7e]*")
+_PLAIN = re.compile(r"[ -_a-~]*")  # printable ASCII but the backquote, which starts a shell command
+_ELEMENT = re.compile(r"[b-npqrstvwxz+].*", re.IGNORECASE)  # no A: code models can read files
 
 
 def check_deck(text: str) -> None:
     """Refuse a deck with a line that could make the simulator do anything else than simulate.
 
     Names and numbers are checked where they enter; this is the second lock. Allowed are comments, elements, a fixed
-    set of dot lines, includes of the two foundry files, and one control section with fixed commands.
+    set of dot lines, includes of the two foundry files, one control section with fixed commands, and ``.end`` last.
 
     Raises
     ------
@@ -32,24 +32,24 @@ def check_deck(text: str) -> None:
         ``netlist.forbidden`` with the line number and the line.
     """
     inside, sections = False, 0
-    for number, line in enumerate(text.split("\n"), start=1):
+    lines = text.removesuffix("\n").split("\n")
+    for number, line in enumerate(lines, start=1):
         word = line.split(" ", 1)[0].lower()
-        good = bool(_PRINTABLE.fullmatch(line))
-        if word == ".control":
+        if line == ".control":
             inside, sections = True, sections + 1
-        elif word == ".endc":
-            inside = False
+            good = sections == 1
         elif inside:
-            good = good and bool(_CONTROL_LINES.fullmatch(line))
-        elif word in (".include", ".lib"):
-            good = good and bool(_FILES.fullmatch(line))
+            inside = line != ".endc"
+            good = not inside or bool(_CONTROL_LINES.fullmatch(line))
+        elif number == len(lines):
+            good = line == ".end"
         elif word.startswith("."):
-            good = good and word in _DOT_LINES
+            good = word in _DOT_LINES or bool(_FILES.fullmatch(line))
         elif line.startswith("*"):
-            good = good and not line.lower().startswith(("*ng_script", "*#"))
-        elif line:
-            good = good and (line[0].isalpha() or line[0] == "+") and "`" not in line
-        if not good or sections > 1:
+            good = not line.lower().startswith(("*ng_script", "*#"))
+        else:
+            good = not line or bool(_ELEMENT.fullmatch(line))
+        if not (good and _PLAIN.fullmatch(line)):
             raise RequestError(
                 "netlist.forbidden", f"line {number} may not stand in a deck: {line[:60]!r}", place="netlist"
             )

@@ -33,6 +33,7 @@ DIALECTS = ("osdi", "b-source")
 
 _ZERO_CELSIUS = 273.15
 _CASE = "case_number"
+_CASE_SOURCE = "vcase_number"  # no underscore after the v: an electrode may be called case_number
 
 
 def write_deck(circuit: Circuit, dialect: str = "osdi") -> str:
@@ -74,7 +75,16 @@ def definition_lines(circuit: Circuit, dialect: str) -> list[str]:
         lines += [f".model hopbond hopbond kt={spice_number(circuit.bond_temperature * BOLTZMANN_EV)}", ""]
     elif Hopping in circuit.laws:
         lines += [HOPPING_SUBCKT]
-    return lines + [text for block in all_subckts(circuit.blocks) for text in (block.strip(), "")]
+    return lines + [text for block in all_subckts(circuit.blocks) for text in (_tidy(block), "")]
+
+
+def _tidy(text: str) -> str:
+    """Return a block's text as a deck may hold it: without indentation and tabs, comments in ASCII."""
+    lines = []
+    for line in text.strip().replace("\t", " ").split("\n"):
+        code, mark, comment = line.strip().partition("*" if line.strip().startswith("*") else ";")
+        lines.append(code + mark + comment.encode("ascii", "replace").decode())
+    return "\n".join(lines)
 
 
 def _uses_osdi(circuit: Circuit, dialect: str) -> bool:
@@ -169,11 +179,11 @@ def _analysis(circuit: Circuit) -> list[str]:
         return [*lines, f".tran {step} {spice_number(analysis.stop)} 0 {step}"]
     assert isinstance(analysis, CaseSweep)
     return [
-        f"v_{_CASE} {_CASE} 0 dc 0 ; {analysis.substeps} per operating point",
+        f"{_CASE_SOURCE} {_CASE} 0 dc 0 ; {analysis.substeps} per operating point",
         *lines,
         "* nanoampere need tight tolerances",
         ".options reltol=1e-06 abstol=1e-16 vntol=1e-09 gmin=1e-18",
-        f".dc v_{_CASE} 0 {analysis.points * analysis.substeps} 1",
+        f".dc {_CASE_SOURCE} 0 {analysis.points * analysis.substeps} 1",
     ]
 
 

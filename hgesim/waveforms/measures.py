@@ -56,4 +56,5 @@ def supply_energy(time: ArrayLike, current: ArrayLike, voltage: float) -> float:
     voltage : float
         Of the source, in volt.
     """
-    return float(-voltage * np.trapezoid(np.asarray(current, dtype=float), np.asarray(time, dtype=float)))
+    i, t = np.asarray(current, dtype=float), np.asarray(time, dtype=float)
+    return float(-voltage * np.dot(i[1:] + i[:-1], np.diff(t)) / 2)
