@@ -67,8 +67,11 @@ class _Section(BaseModel):
 class NetworkConfig(_Section):
     """The device: drawn from a seed, or read from a file.
 
-    With ``file`` (GraphML or node-link JSON, relative to the configuration) the file decides everything; otherwise a
-    disc of dopants is drawn (`hgesim.network.DiscParameters` explains the keys).
+    With ``file`` (GraphML or node-link JSON, relative to the configuration) the file decides everything but
+    ``temperature`` (K, of the bonds; 77 K where neither says) and ``site_capacitance`` (F, from every site to ground).
+    Otherwise ``seed`` draws a disc: ``dopants``, ``electrodes``, ``inputs`` (numbers of the input electrodes),
+    ``radius``, ``localisation`` and ``cutoff`` (m), ``disorder`` (eV), ``current`` (A, typical spread of the output)
+    and ``site_leak`` (S), as in `hgesim.network.DiscParameters`.
     """
 
     file: Name | None = None
@@ -87,7 +90,10 @@ class NetworkConfig(_Section):
 
 
 class TaskConfig(_Section):
-    """What is learnt (`hgesim.loop.GateTask`)."""
+    """What is learnt (`hgesim.loop.GateTask`).
+
+    ``gate`` by name, ``level`` (V) of the inputs, ``target`` (A) above and below the threshold, ``margin`` that counts.
+    """
 
     gate: Name = "AND"
     level: Volt = 0.3
@@ -96,7 +102,17 @@ class TaskConfig(_Section):
 
 
 class LoopConfig(_Section):
-    """The learning loop (`hgesim.loop.LoopSettings`, `hgesim.loop.Timeline`, `hgesim.loop.plan_tones`)."""
+    """The learning loop.
+
+    * ``rule`` of learning.
+    * Start: ``start`` (V, one for each control), else drawn by ``seed`` within plus and minus ``start_range`` (V).
+    * `hgesim.loop.LoopSettings`: ``rate`` (relative; 0 disconnects the integrators), ``slowness`` (integrator time
+      constant over the window), ``dither`` and ``threshold_dither`` (V), ``reference`` (V, of the mixers),
+      ``transimpedance`` and ``threshold_resistance`` (Ohm).
+    * `hgesim.loop.plan_tones`: ``base`` (Hz), or ``carriers`` (Hz, one for each control and one for the threshold).
+    * `hgesim.loop.Timeline`: ``epochs``; each case is ``ramp`` and ``settle`` (s) and a window of ``beats`` beats.
+    * ``control_range`` (V): a control or error that ends beyond it counts as railed.
+    """
 
     rule: Literal["homodyne"] = "homodyne"
     seed: int = Field(default=0, ge=0)
@@ -119,7 +135,11 @@ class LoopConfig(_Section):
 
 
 class CircuitConfig(_Section):
-    """The electronics: a technology, and per block another technology or a subcircuit file."""
+    """The electronics.
+
+    ``technology`` of all blocks and ``temperature`` (K); ``readout``, ``loss``, ``coupler``, ``mixer``, ``lowpass`` and
+    ``integrator`` each name another technology or a subcircuit file, relative to the configuration.
+    """
 
     technology: Name = "gf180"
     temperature: Kelvin = 300.0
@@ -138,7 +158,11 @@ class CircuitConfig(_Section):
 
 
 class EngineConfig(_Section):
-    """The simulator."""
+    """The simulator.
+
+    ``name`` (``ngspice``, or the path of one), ``timeout`` (s of wall time), ``dialect`` of the hopping bonds (``auto``:
+    what the engine can), ``steps_per_cycle`` (time steps in a cycle of the highest carrier; 20 is safe).
+    """
 
     name: Name = "ngspice"
     timeout: Second = Field(default=3600.0, gt=0)
