@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from hgesim import __version__
@@ -184,14 +183,19 @@ def main() -> None:
     """Run the command line; errors a user can mend are one line on standard error."""
     try:
         sys.exit(app(standalone_mode=False) or 0)
-    except click.exceptions.Exit as leave:
-        sys.exit(leave.exit_code)
-    except click.ClickException as error:
-        print(f"hgesim: [usage] {error.format_message()}", file=sys.stderr)
-        sys.exit(2)
     except HgeError as error:
         print(f"hgesim: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print("hgesim: interrupted", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        # typer brings click's usage errors under a name that depends on its version
+        if not hasattr(error, "format_message"):
+            raise
+        print(f"hgesim: [usage] {error.format_message()}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

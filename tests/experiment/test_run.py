@@ -1,0 +1,149 @@
+"""What a run leaves, and that its figures follow from what it stored."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from quick_settings import AND, QUICK
+
+from hgesim.engine import Engine, read_raw, run_deck
+from hgesim.errors import RequestError
+from hgesim.experiment import Experiment, Run, Status, learn, netlist_folder
+from hgesim.learning import case_voltages
+from hgesim.network import read_network
+
+
+def test_the_folder_holds_everything(quick_run: Run) -> None:
+    left = {path.name for path in quick_run.folder.iterdir()}
+    assert {"result.json", "config.json", "network.json", "netlist", "waveforms.nc", "engine.log"} <= left
+    assert not [name for name in left if name.endswith(".part")]
+    config = json.loads((quick_run.folder / "config.json").read_text())
+    assert config["circuit"]["technology"] == "ideal" and config["loop"]["epochs"] == 2
+
+
+def test_a_short_run_is_valid_and_not_learnt(quick_run: Run) -> None:
+    result = quick_run.result
+    assert quick_run.verdict == "ok" and not quick_run.learnt and quick_run.exit_code == 3
+    assert result["reason"]
+    assert result["separation"]["network"]["initial"] < 0
+    assert result["engine"]["user_init"] is False
+    assert result["seeds"] == {"network": 6, "loop": 41}
+
+
+def test_outputs_are_those_of_the_network_alone(quick_run: Run) -> None:
+    network = read_network(quick_run.folder / "network.json")
+    experiment = Experiment.from_file(AND, QUICK)
+    end = [values[-1] for values in quick_run.result["history"]["controls"].values()]
+    expected = network.output_current(case_voltages(network, experiment.design.loop.task, end))
+    np.testing.assert_allclose([row["final"] for row in quick_run.outputs], expected, rtol=1e-9)
+    np.testing.assert_allclose(quick_run.result["network_op"]["outputs"][1], expected, rtol=1e-5)
+    assert quick_run.result["network_op"]["twin_difference"] < 1e-6
+
+
+def test_loss_follows_from_the_waveforms(quick_run: Run) -> None:
+    waves, line = quick_run.waveforms(), quick_run.result["timeline"]
+    time, error = waves.time.values, waves["err"].values.astype(float)
+    losses = []
+    for epoch in range(2):
+        means = []
+        for case in range(4):
+            begin = epoch * line["epoch"] + case * line["case"] + line["ramp"] + line["settle"]
+            grid = np.linspace(begin, begin + line["window"], 20001)
+            means.append(np.interp(grid, time, error).mean())
+        losses.append(np.mean(np.square(means)))
+    np.testing.assert_allclose([quick_run.loss["initial"], quick_run.loss["final"]], losses, rtol=1e-3)
+
+
+def test_the_error_in_the_loop_is_the_networks(quick_run: Run) -> None:
+    """Error, target, threshold and the network's own output close the summing node, but for the dither's curvature."""
+    for row, alone in zip(quick_run.result["outputs_loop"], quick_run.outputs, strict=True):
+        assert row["final"] == pytest.approx(alone["final"], abs=0.1 * quick_run.result["swing"])
+
+
+def test_rate_zero_learns_nothing(tmp_path: Path, osdi_engine: Engine) -> None:
+    run = learn(AND, tmp_path / "still", overrides=[*QUICK, "loop.rate=0"])
+    assert run.verdict == "ok" and not run.learnt and run.exit_code == 3
+    start = Experiment.from_file(AND, QUICK).design.loop.start
+    for values, begun in zip(run.result["history"]["controls"].values(), start, strict=True):
+        np.testing.assert_allclose(values, begun, atol=2e-3)
+    assert run.result["separation"]["network"]["final"] == pytest.approx(
+        run.result["separation"]["network"]["initial"], rel=0.05
+    )
+
+
+def test_plain_ngspice_runs_the_folder_to_the_same_end(tmp_path: Path, quick_run: Run, osdi_engine: Engine) -> None:
+    folder = netlist_folder(Experiment.from_file(AND, QUICK).design, tmp_path / "deck", "osdi")
+    done = subprocess.run([osdi_engine.path, "-n", "-b", "deck.cir"], cwd=folder, capture_output=True, timeout=120)
+    assert done.returncode == 0
+    raw, waves = read_raw(folder / "waveforms.raw"), quick_run.waveforms()
+    for net in [*quick_run.result["signals"]["controls"].values(), "threshold"]:
+        assert raw[f"v({net})"][-1] == pytest.approx(float(waves[net][-1]), abs=1e-6)
+
+
+def test_both_dialects_end_alike(tmp_path: Path, osdi_engine: Engine) -> None:
+    """A shortened run with behavioural bonds ends within 1 % of the control range of the compiled ones."""
+    ends = {}
+    for dialect in ("osdi", "b-source"):
+        design = Experiment.from_file(AND, [*QUICK, "loop.epochs=1", "network.dopants=8", "network.radius=30 nm"]).design
+        folder = netlist_folder(design, tmp_path / dialect, dialect)
+        done = run_deck(folder, osdi_engine, end_time=design.loop.timeline.stop, timeout=300)
+        assert done.ok, done.message
+        raw = read_raw(done.raw)
+        ends[dialect] = np.array([raw[f"v({net})"][-1] for net, _ in design.circuit.initial])
+    assert np.abs(ends["osdi"] - ends["b-source"]).max() < 0.01 * 1.2
+    assert np.abs(ends["osdi"] - [value for _, value in design.circuit.initial]).max() > 1e-3
+
+
+def test_the_same_settings_give_the_same_deck(quick_run: Run) -> None:
+    again = Experiment.from_file(AND, QUICK).design
+    assert again.netlist() == (quick_run.folder / "netlist" / "deck.cir").read_text()
+    assert again.digest == quick_run.result["design"]
+    assert Experiment.from_file(AND, [*QUICK, "loop.seed=42"]).design.netlist() != again.netlist()
+
+
+def test_a_solved_start_is_refused(tmp_path: Path, quick_run: Run) -> None:
+    wanted = {"AND": [0, 0, 0, 1], "OR": [0, 1, 1, 1], "NAND": [1, 1, 1, 0], "NOR": [1, 0, 0, 0]}
+    for seed in range(200):
+        for gate, targets in wanted.items():
+            experiment = Experiment.from_file(AND, [*QUICK, f"loop.seed={seed}", f"task.gate={gate}"])
+            network, loop = experiment.design.network, experiment.design.loop
+            outputs = network.output_current(case_voltages(network, loop.task, loop.start))
+            if min(outputs[np.array(targets) == 1]) > max(outputs[np.array(targets) == 0]):
+                with pytest.raises(RequestError, match="already separates"):
+                    experiment.run(tmp_path / "solved")
+                assert not (tmp_path / "solved").exists()
+                return
+    pytest.fail("no start of this device has a gate already")
+
+
+def test_progress_tells_time_and_loss(tmp_path: Path, osdi_engine: Engine) -> None:
+    seen: list[Status] = []
+    Experiment.from_file(AND, [*QUICK, "loop.epochs=8"]).run(tmp_path / "run", progress=seen.append)
+    assert seen and seen[-1].progress.simulated_s <= seen[-1].progress.end_s
+    assert any(status.loss is not None and status.epoch >= 1 for status in seen)
+
+
+def test_folders_are_claimed_with_care(tmp_path: Path, quick_run: Run) -> None:
+    experiment = Experiment.from_file(AND, [*QUICK, "loop.epochs=1"])
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("years of work")
+    with pytest.raises(RequestError, match=r"folder\.exists"):
+        experiment.run(precious)
+    with pytest.raises(RequestError, match=r"folder\.not-a-run"):
+        experiment.run(precious, force=True)
+    assert (precious / "thesis.txt").read_text() == "years of work"
+    with pytest.raises(RequestError, match=r"folder\.not-writable"):
+        experiment.run("/proc/hgesim")
+
+
+def test_an_unfinished_folder_is_no_result(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"run\.no-result"):
+        Run.load(tmp_path)
+    (tmp_path / "result.json").write_text('{"verdict": "ok"')
+    with pytest.raises(RequestError, match=r"run\.no-result"):
+        Run.load(tmp_path)
