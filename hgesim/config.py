@@ -160,8 +160,8 @@ class CircuitConfig(_Section):
 class EngineConfig(_Section):
     """The simulator.
 
-    ``name`` (``ngspice``, or the path of one), ``timeout`` (s of wall time), ``dialect`` of the hopping bonds (``auto``:
-    what the engine can), ``steps_per_cycle`` (time steps in a cycle of the highest carrier; 20 is safe).
+    ``name`` (``ngspice``, or the path of one), ``timeout`` (s of wall time), ``dialect`` of the hopping bonds
+    (``auto``: what the engine can), ``steps_per_cycle`` (time steps in a cycle of the highest carrier; 20 is safe).
     """
 
     name: Name = "ngspice"
