@@ -31,10 +31,11 @@ class HgeError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        """Return the whole error as one line."""
+        """Return the whole error as one line that a terminal can show: control characters as escapes."""
         where = f"{self.place}: " if self.place else ""
         how = f"; {self.remedy}" if self.remedy else ""
-        return " ".join(f"[{self.code}] {where}{self.message}{how}".split())
+        line = " ".join(f"[{self.code}] {where}{self.message}{how}".split())
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 class RequestError(HgeError):

@@ -245,6 +245,7 @@ def test_bad_seeds(seed: float, path: str, kind: type[Exception]) -> None:
 def test_errors_are_one_line_and_travel() -> None:
     error = RequestError("a.b", "two\nlines", place="here", remedy="do\tthis")
     assert str(error) == "[a.b] here: two lines; do this"
+    assert str(RequestError("a.b", "\x1b[31mred\x00 é")) == r"[a.b] \x1b[31mred\x00 é"
     again = pickle.loads(pickle.dumps(error))  # to another process and back
     assert str(again) == str(error)
     assert (error.exit_code, EngineError("a", "b").exit_code, HgeError("a", "b").exit_code) == (2, 1, 1)
