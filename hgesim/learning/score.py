@@ -60,7 +60,7 @@ class GateScore:
         if self.separation <= 0:
             return f"no threshold separates the outputs (separation {self.separation * 1e9:.3g} nA)"
         if self.margin < task.margin:
-            return f"margin {self.margin:.0%} is below {task.margin:.0%}"
+            return f"margin {self.margin:.1%} is below {task.margin:.1%}"
         if not self.between:
             return f"the threshold learnt ({self.threshold * 1e9:.3g} nA) does not lie between the two classes"
         return ""

@@ -41,7 +41,7 @@ def window_means(time: ArrayLike, values: ArrayLike, windows: ArrayLike) -> NDAr
         return np.asarray(running[left] + part * (columns[left] + slope * part / 2))
 
     means = (integral(spans[..., 1]) - integral(spans[..., 0])) / (spans[..., 1] - spans[..., 0])[..., None]
-    return means.reshape(*spans.shape[:-1], *v.shape[1:])
+    return means.reshape((*spans.shape[:-1], *v.shape[1:]))
 
 
 def supply_energy(time: ArrayLike, current: ArrayLike, voltage: float) -> float:
