@@ -24,6 +24,7 @@ __all__ = [
     "Pulse",
     "Resistor",
     "Sine",
+    "StartServo",
     "Steps",
     "Table",
     "Transconductance",
@@ -204,4 +205,21 @@ class BlockInstance:
         return BlockInstance, (self.name, self.block, dict(self.nets), dict(self.parameters), self.note)
 
 
-Element = Resistor | Capacitor | VoltageSource | CurrentSource | Transconductance | BondInstance | BlockInstance
+@dataclass(frozen=True)
+class StartServo:
+    """Holds net `held` at `value` volt while net `gate` is at 1 V: pushes current proportional to the excess into `into`.
+
+    Behind an integrator this gives the operating point at time 0 a feedback that capacitors alone do not give it.
+    """
+
+    name: str
+    into: str
+    held: str
+    value: float
+    gate: str
+    note: str = ""
+
+
+Element = (
+    Resistor | Capacitor | VoltageSource | CurrentSource | Transconductance | StartServo | BondInstance | BlockInstance
+)

@@ -18,6 +18,7 @@ from hgesim.circuit import (
     CurrentSource,
     Element,
     Resistor,
+    StartServo,
     Transconductance,
     VoltageSource,
 )
@@ -33,6 +34,7 @@ _LETTERS: dict[type, str] = {
     VoltageSource: "v",
     CurrentSource: "i",
     Transconductance: "g",
+    StartServo: "b",
     BlockInstance: "x",
 }
 
@@ -78,8 +80,8 @@ class Circuit:
         The one analysis.
     probes : tuple of str
         Nets to store, or ``i(name)`` for the current of a voltage source.
-    initial : tuple of (str, float)
-        Start voltages of nets, in volt.
+    guess : tuple of (str, float)
+        Net voltages near the operating point at time 0, in volt: the simulator starts its search there and corrects.
     temperature : float
         Of the electronics, in kelvin.
     bond_temperature : float
@@ -96,7 +98,7 @@ class Circuit:
     elements: tuple[Element, ...]
     analysis: Transient | CaseSweep
     probes: tuple[str, ...]
-    initial: tuple[tuple[str, float], ...] = ()
+    guess: tuple[tuple[str, float], ...] = ()
     temperature: float = 300.0
     bond_temperature: float = 77.0
 
@@ -120,7 +122,7 @@ class Circuit:
         currents = {f"i({element.name})" for element in self.elements if isinstance(element, VoltageSource)}
         for place, wanted, known in (
             ("probes", self.probes, currents.union(nets)),
-            ("start voltages", [net for net, _ in self.initial], set(nets)),
+            ("guess", [net for net, _ in self.guess], set(nets)),
         ):
             for probe in wanted:
                 if probe not in known:
@@ -211,5 +213,5 @@ def element_nets(element: Element) -> tuple[str, ...]:
     """Return the nets of an element."""
     if isinstance(element, BlockInstance):
         return tuple(element.nets.values())
-    fields = ("a", "b", "level_a", "level_b", "plus", "minus", "into", "out_of")
+    fields = ("a", "b", "level_a", "level_b", "plus", "minus", "into", "out_of", "held", "gate")
     return tuple(net for net in (getattr(element, name, "") for name in fields) if net)

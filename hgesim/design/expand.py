@@ -16,7 +16,7 @@ from hgesim.circuit import (
 )
 from hgesim.network import Hopping, Network
 
-__all__ = ["network_elements"]
+__all__ = ["hopping_sites", "network_elements"]
 
 
 def network_elements(network: Network, site_capacitance: float = 0.0) -> tuple[Element, ...]:
@@ -39,7 +39,7 @@ def network_elements(network: Network, site_capacitance: float = 0.0) -> tuple[E
         Levels, leaks, capacitances, then bonds in the network's order.
     """
     parts: list[Element] = []
-    gated = _gated_sites(network)
+    gated = hopping_sites(network)
     for number, site in enumerate(network.site_labels):
         note = f"site {site}"
         if number in gated:
@@ -57,7 +57,8 @@ def network_elements(network: Network, site_capacitance: float = 0.0) -> tuple[E
     return tuple(parts)
 
 
-def _gated_sites(network: Network) -> set[int]:
+def hopping_sites(network: Network) -> set[int]:
+    """Return the numbers of the sites with a hopping bond: those whose level is a node."""
     ends = (
         pair
         for pair, law in zip(network.bond_sites.tolist(), network.bond_laws, strict=True)

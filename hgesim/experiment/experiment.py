@@ -29,6 +29,8 @@ __all__ = ["Experiment", "Status", "learn"]
 # The compiled network and the twin are the same equations: more than this apart, in full scale, and one is wrong.
 _TWIN_TOLERANCE = 1e-3
 _LOSS_INTERVAL_S = 1.0
+# A run that begins elsewhere is another run: 2 mV is less than the dither and more than any start servo's error.
+_START_TOLERANCE = 2e-3
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class Experiment:
         result = {**run_figures(self.design, ran), **self._origin(engine, dialect)}
         if ran.raw.is_file() and ran.points > 1:
             result |= self._read(ran, folder)
-        if ran.verdict == Verdict.OK:
+        if result["verdict"] == Verdict.OK:
             result |= self._check_network(result, folder, engine, dialect)
         if ran.log.is_file():
             shutil.copyfile(ran.log, folder / "engine.log")
@@ -164,6 +166,16 @@ class Experiment:
         figures = energy_figures(self.design, raw)
         loop, network = self.design.loop, self.design.network
         signals = {c.net: raw[f"v({c.net})"] for c in loop.channels(network)} | {"err": raw["v(err)"]}
+        wrong = [
+            f"{c.name} at {raw[f'v({c.net})'][0]:.4g} V instead of {c.start:.4g} V"
+            for c in loop.channels(network)
+            if abs(raw[f"v({c.net})"][0] - c.start) > _START_TOLERANCE
+        ]
+        if wrong:
+            return {
+                "verdict": str(Verdict.ENGINE_ERROR),
+                "message": f"the run did not begin at its start: {', '.join(wrong)}",
+            }
         history = epoch_history(np.array(raw["time"]), signals, loop, network)
         ran.raw.unlink()
         return figures | learning_figures(self.design, history, self.config.loop.control_range)

@@ -27,6 +27,7 @@ from hgesim.circuit import (
     Pulse,
     Resistor,
     Sine,
+    StartServo,
     Steps,
     Transconductance,
     VoltageSource,
@@ -44,7 +45,10 @@ ERROR = "err"
 THRESHOLD = "threshold"
 TARGET = "target"
 DRIVE = ("drivep", "driven")
+START_GATE = "start_gate"
 _EDGE = 1e-6
+# What an integrator sees instead of its low-pass at rate 0: about the low-pass's own resistance.
+_REST_OHMS = 250e3
 
 
 @dataclass(frozen=True)
@@ -206,9 +210,11 @@ class HomodyneLoop:
             parts += self._branch(channel, place)
         return tuple(parts)
 
-    def initial(self, network: Network) -> tuple[tuple[str, float], ...]:
-        """Return the start voltage of every learnt net."""
-        return tuple((channel.net, channel.start) for channel in self.channels(network))
+    def start_voltages(self, network: Network) -> tuple[float, ...]:
+        """Return the voltage of every electrode at time 0, in volt: the last case's inputs, the controls' start."""
+        first = dict(zip(network.inputs, (levels[-1] for levels in self.task.input_levels), strict=True))
+        first |= dict(zip(network.controls, self.start, strict=True))
+        return tuple(first.get(number, 0.0) for number in range(network.n_electrodes))
 
     def _stimuli(self, network: Network, coupler: Block) -> list[Element]:
         line = self.timeline
@@ -234,6 +240,13 @@ class HomodyneLoop:
         parts += [
             VoltageSource("v_hold", "hold", "0", Pulse(rails.positive, rails.negative, **gate), "hold during ramps"),
             VoltageSource("v_holdn", "holdn", "0", Pulse(rails.negative, rails.positive, **gate), "its complement"),
+            VoltageSource(
+                "v_start",
+                START_GATE,
+                "0",
+                Pulse(1.0, 0.0, 2 * _EDGE, 2 * line.stop, _EDGE),
+                "holds the start, then lets go",
+            ),
         ]
         return parts
 
@@ -241,7 +254,8 @@ class HomodyneLoop:
         name = channel.name
         mixed, smooth = (f"mix_{name}_p", f"mix_{name}_n"), (f"low_{name}_p", f"low_{name}_n")
         rate = self.settings.rate
-        driven = smooth if rate > 0 else ("0", "0")
+        driven = smooth if rate > 0 else (f"rest_{name}_p", f"rest_{name}_n")
+        rest = [Resistor(f"r_{net}", net, "0", _REST_OHMS, f"rate 0: no drive to channel {name}") for net in driven]
         capacitance = place.default("integrator", "c")
         resistance = self.settings.slowness * self.timeline.window / (capacitance * (rate if rate > 0 else 1.0))
         return [
@@ -260,6 +274,10 @@ class HomodyneLoop:
                 name,
                 {"inp": driven[0], "inn": driven[1], "dither": f"dither_{name}", "out": channel.net},
                 r=resistance,
+            ),
+            *(rest if rate == 0 else []),
+            StartServo(
+                f"b_start_{name}", driven[0], channel.net, channel.start, START_GATE, f"start of channel {name}"
             ),
         ]
 

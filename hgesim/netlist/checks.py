@@ -9,7 +9,7 @@ from hgesim.errors import RequestError
 __all__ = ["check_deck"]
 
 _DOT_LINES = {
-    ".param", ".func", ".model", ".subckt", ".ends", ".options", ".ic", ".save", ".tran", ".dc",
+    ".param", ".func", ".model", ".subckt", ".ends", ".options", ".nodeset", ".save", ".tran", ".dc",
 }  # fmt: skip
 _CONTROL_LINES = re.compile(
     r"set num_threads=1|set filetype=binary|pre_osdi bond\.osdi|run waveforms\.raw|"
@@ -41,14 +41,14 @@ def check_deck(text: str) -> None:
         elif inside:
             inside = line != ".endc"
             good = not inside or bool(_CONTROL_LINES.fullmatch(line))
-        elif number == len(lines):
-            good = line == ".end"
         elif word.startswith("."):
             good = word in _DOT_LINES or bool(_FILES.fullmatch(line))
         elif line.startswith("*"):
             good = not line.lower().startswith(("*ng_script", "*#"))
         else:
             good = not line or bool(_ELEMENT.fullmatch(line))
+        if number == len(lines):
+            good = line == ".end"
         if not (good and _PLAIN.fullmatch(line)):
             raise RequestError(
                 "netlist.forbidden", f"line {number} may not stand in a deck: {line[:60]!r}", place="netlist"

@@ -14,6 +14,7 @@ from hgesim.circuit import (
     Pulse,
     Resistor,
     Sine,
+    StartServo,
     Steps,
     Table,
     Transconductance,
@@ -33,6 +34,7 @@ DIALECTS = ("osdi", "b-source")
 
 _ZERO_CELSIUS = 273.15
 _CASE = "case_number"
+_SERVO_SIEMENS = "1e-06"
 # At short steps rounding of a gate's charge over the step is more than the default picoampere in a source that drives
 # gates: Newton then never agrees and the run dies. Network potentials are voltages and do not feel this tolerance.
 _TRANSIENT_OPTIONS = ["* sources that drive gates converge to 1 nA", ".options abstol=1e-09"]
@@ -140,6 +142,9 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
     elif isinstance(element, Transconductance):
         nets = f"{element.out_of} {element.into} {element.plus} {element.minus}"
         lines = [f"{element.name} {nets} {spice_number(element.siemens)}"]
+    elif isinstance(element, StartServo):
+        excess = f"v({element.held})-({spice_number(element.value)})"
+        lines = [f"{element.name} 0 {element.into} i={_SERVO_SIEMENS}*v({element.gate})*({excess})"]
     else:
         lines = _voltage(element, circuit.analysis)
     if element.note:
@@ -173,8 +178,9 @@ def _voltage(source: VoltageSource, analysis: Transient | CaseSweep) -> list[str
 def _analysis(circuit: Circuit) -> list[str]:
     celsius = spice_number(circuit.temperature - _ZERO_CELSIUS)
     lines = [f".options temp={celsius} tnom={celsius} klu"]
-    if circuit.initial:
-        lines.append(".ic " + " ".join(f"v({net})={spice_number(value)}" for net, value in circuit.initial))
+    if circuit.guess:
+        lines.append("* where the search for the operating point begins")
+        lines.append(".nodeset " + " ".join(f"v({net})={spice_number(value)}" for net, value in circuit.guess))
     lines.append(".save " + " ".join(probe if probe.startswith("i(") else f"v({probe})" for probe in circuit.probes))
     analysis = circuit.analysis
     if isinstance(analysis, Transient):

@@ -88,14 +88,17 @@ def test_both_dialects_end_alike(tmp_path: Path, osdi_engine: Engine) -> None:
     """A shortened run with behavioural bonds ends within 1 % of the control range of the compiled ones."""
     ends = {}
     for dialect in ("osdi", "b-source"):
-        design = Experiment.from_file(AND, [*QUICK, "loop.epochs=1", "network.dopants=8", "network.radius=30 nm"]).design
+        design = Experiment.from_file(
+            AND, [*QUICK, "loop.epochs=1", "network.dopants=8", "network.radius=30 nm"]
+        ).design
+        channels = design.loop.channels(design.network)
         folder = netlist_folder(design, tmp_path / dialect, dialect)
         done = run_deck(folder, osdi_engine, end_time=design.loop.timeline.stop, timeout=300)
         assert done.ok, done.message
         raw = read_raw(done.raw)
-        ends[dialect] = np.array([raw[f"v({net})"][-1] for net, _ in design.circuit.initial])
+        ends[dialect] = np.array([raw[f"v({net})"][-1] for net in (c.net for c in channels)])
     assert np.abs(ends["osdi"] - ends["b-source"]).max() < 0.01 * 1.2
-    assert np.abs(ends["osdi"] - [value for _, value in design.circuit.initial]).max() > 1e-3
+    assert np.abs(ends["osdi"] - [c.start for c in channels]).max() > 1e-3
 
 
 def test_the_same_settings_give_the_same_deck(quick_run: Run) -> None:

@@ -16,11 +16,13 @@ from hgesim.circuit import (
     Pulse,
     Resistor,
     Sine,
+    StartServo,
     Steps,
     Transconductance,
     VoltageSource,
 )
 from hgesim.design import block_set
+from hgesim.design.circuit import element_nets
 from hgesim.errors import RequestError
 from hgesim.loop import HomodyneLoop, LoopSettings, Timeline, plan_tones
 from hgesim.network import Network
@@ -52,7 +54,8 @@ def test_channels_are_the_controls_in_order_and_then_the_threshold() -> None:
     assert (second.name, second.net, second.start, second.dither) == ("e4", "el_e4", -0.2, 1e-3)
     assert (threshold.name, threshold.net, threshold.start, threshold.dither) == ("threshold", "threshold", 0.3, 7e-3)
     assert tuple(c.carrier for c in loop.channels(network)) == loop.plan.carriers
-    assert loop.initial(network) == (("el_e3", 0.1), ("el_e4", -0.2), ("threshold", 0.3))
+    voltages = dict(zip(network.electrode_labels, loop.start_voltages(network), strict=True))
+    assert (voltages["e3"], voltages["e4"], voltages[network.electrode_labels[network.output]]) == (0.1, -0.2, 0.0)
 
 
 def test_each_branch_uses_its_own_carrier_net_and_dither() -> None:
@@ -130,12 +133,17 @@ def test_rate_sets_the_integrators_and_zero_disconnects_them_only() -> None:
         assert block(nominal, key).parameters["r"] * c == pytest.approx(10 * window)
         assert block(fast, key).parameters["r"] * c == pytest.approx(10 * window / 4)
         grounded = block(still, key)
-        assert (grounded.nets["inp"], grounded.nets["inn"]) == ("0", "0")
+        for port in ("inp", "inn"):
+            rest = still[f"r_{grounded.nets[port]}"]
+            assert isinstance(rest, Resistor) and (rest.a, rest.b) == (grounded.nets[port], "0")
+            at_rest = [e for e in still.values() if grounded.nets[port] in element_nets(e)]
+            assert {type(e) for e in at_rest} <= {BlockInstance, Resistor, StartServo}
+            assert [e.name for e in at_rest if isinstance(e, BlockInstance)] == [key]
         assert grounded.nets["out"] == block(nominal, key).nets["out"]
     integrators = {f"x_integrator_{name}" for name in ("e3", "e4", "threshold")}
-    assert (
-        {k for k in nominal if nominal[k] != still[k]} == {k for k in nominal if nominal[k] != fast[k]} == integrators
-    )
+    assert {k for k in nominal if nominal[k] != fast[k]} == integrators
+    servos = {f"b_start_{name}" for name in ("e3", "e4", "threshold")}
+    assert {k for k in nominal if nominal[k] != still[k]} == integrators | servos
 
 
 def test_a_grounded_electrode_is_grounded_and_no_channel() -> None:
@@ -161,7 +169,7 @@ def test_counts_that_do_not_fit(change: dict[str, object], code: str, words: str
     values = {"task": loop.task, "plan": loop.plan, "timeline": loop.timeline, "settings": loop.settings,
               "start": loop.start}  # fmt: skip
     wrong = HomodyneLoop(**{**values, **change})  # type: ignore[arg-type]
-    for ask in (wrong.channels, wrong.initial, lambda n: wire(wrong, n)):
+    for ask in (wrong.channels, lambda n: wire(wrong, n)):
         with pytest.raises(RequestError) as caught:
             ask(network)
         assert caught.value.code == code
