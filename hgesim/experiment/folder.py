@@ -12,12 +12,12 @@ from typing import Any
 from hgesim.design import Design
 from hgesim.engine import fill_folder
 from hgesim.errors import RequestError
-from hgesim.netlist import write_files
+from hgesim.netlist import DECK, write_files
 
 __all__ = ["RESULT", "claim_folder", "netlist_folder", "write_json"]
 
 RESULT = "result.json"
-_MARKS = (RESULT, "config.json")
+_MARKS = (RESULT, "config.json", DECK)
 
 
 def claim_folder(folder: Path, *, force: bool = False) -> Path:

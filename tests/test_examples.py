@@ -1,0 +1,60 @@
+"""Examples run, and the decks in netlists/ are those that the writer produces."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hgesim.engine import Engine
+from hgesim.experiment import Experiment
+from hgesim.netlist import deck_files
+
+ROOT = Path(__file__).parents[1]
+DECKS = {
+    "and": ("and.toml", [], "osdi"),
+    "and_discrete": ("and.toml", ["circuit.technology=discrete"], "osdi"),
+    "and_ideal_b_source": ("and.toml", ["circuit.technology=ideal"], "b-source"),
+}
+
+
+@pytest.mark.parametrize("name", DECKS)
+def test_decks_are_the_writers(name: str) -> None:
+    config, overrides, dialect = DECKS[name]
+    files = deck_files(Experiment.from_file(ROOT / "examples" / config, overrides).design.circuit, dialect)
+    sets = "".join(f" --set {text}" for text in overrides)
+    for file, text in files.items():
+        assert (ROOT / "netlists" / name / file).read_text("ascii") == text, (
+            f"write it anew: hgesim netlist examples/{config}{sets} --dialect {dialect} -o netlists/{name} --force"
+        )
+
+
+def test_every_deck_is_known() -> None:
+    assert {path.parent.name for path in (ROOT / "netlists").glob("*/deck.cir")} == set(DECKS)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.stem)
+def test_settings_build(path: Path) -> None:
+    design = Experiment.from_file(path).design
+    assert design.circuit.transistors >= 100
+    assert design.netlist()
+
+
+def test_step_by_step(tmp_path: Path, osdi_engine: Engine) -> None:
+    script = ROOT / "examples" / "step_by_step.py"
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "run", "3"], capture_output=True, text=True, timeout=300, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ok; loss" in done.stdout and (tmp_path / "run" / "report.html").exists()
+
+
+def test_own_block(tmp_path: Path, osdi_engine: Engine) -> None:
+    script = ROOT / "examples" / "own_block.py"
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "runs", "2"], capture_output=True, text=True, timeout=300, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("V^2") == 3
