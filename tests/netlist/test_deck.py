@@ -14,17 +14,19 @@ from small_designs import ohmic_star, simulate, small_loop, small_star
 
 from hgesim.blocks import Block, block_from_file, get_block
 from hgesim.circuit import Capacitor, Dc, Resistor, VoltageSource
+from hgesim.config import parse_config
 from hgesim.design import Circuit, Design, Transient, block_set, network_bench
 from hgesim.engine import Engine
 from hgesim.errors import HgeError, RequestError
+from hgesim.experiment.build import build_design
 from hgesim.netlist import DECK, DIALECTS, deck_files, write_deck, write_files
 from hgesim.netlist.bonds import BOND_VA, HOPPING_SUBCKT
 from hgesim.netlist.checks import check_deck
 from hgesim.network import Network, dopant_disc, from_graph, lattice, read_network, sinh, to_graph
 from hgesim.waveforms import window_means
 
-STRUCTURAL = (".include", ".lib", ".param", ".model", ".subckt", ".ends", ".options", ".nodeset", ".save", ".tran", ".dc",
-              ".end")  # fmt: skip
+STRUCTURAL = (".include", ".lib", ".param", ".model", ".subckt", ".ends", ".options", ".nodeset", ".save", ".tran",
+              ".dc", ".end")  # fmt: skip
 CONTROL = [".control", "set num_threads=1", "set filetype=binary", "pre_osdi bond.osdi", "run waveforms.raw",
            "rusage totiter tranpoints trantime", "quit", ".endc"]  # fmt: skip
 HOSTILE = ["\n", "\r", "\r\n.control\nshell id\n.endc\n", ";", "$", "*", "`id`", " ", "\u2028", "\x00", "\x1b", "а"]
@@ -187,6 +189,16 @@ def test_hostile_titles_and_notes(evil: str) -> None:
             call()
         assert caught.value.code == "names.bad-character"
         assert repr(evil[0]) in str(caught.value)
+
+
+@pytest.mark.parametrize("evil", HOSTILE)
+@pytest.mark.parametrize("key", ["task.gate", "circuit.technology", "circuit.mixer", "network.file", "loop.rule"])
+def test_hostile_settings(key: str, evil: str, tmp_path: Path) -> None:
+    section, name = key.split(".")
+    for value in (f"AND{evil}", f"{evil}gf180", f"mixer{evil}.sp", f"{evil}.json"):
+        with pytest.raises(RequestError) as caught:
+            build_design(parse_config({section: {name: value}}), tmp_path)
+        assert str(caught.value).isprintable()
 
 
 PORTS = "inp inn outp outn vp vn"
