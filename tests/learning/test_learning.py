@@ -142,7 +142,7 @@ EPOCHS = 3
 def made_up(
     loop: HomodyneLoop, network: Network, errors: np.ndarray, controls: np.ndarray, threshold: np.ndarray
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Errors constant over each window and wild outside; controls constant over each epoch; dither on all of them."""
+    """Errors constant over each window and wild outside; controls reached in the last case of each epoch; dither on all of them."""
     line = loop.timeline
     time = np.unique(np.concatenate([np.linspace(0, line.stop, 60001), np.arange(EPOCHS * 4 + 1) * line.case]))
     epoch = np.minimum((time / line.epoch + 1e-9).astype(int), EPOCHS - 1)
@@ -152,6 +152,8 @@ def made_up(
     signals = {"err": err}
     for number, channel in enumerate(loop.channels(network)):
         values = (controls[:, number] if number < controls.shape[1] else threshold)[epoch]
+        if number < controls.shape[1]:
+            values = values + 0.2 * (case < 3)  # where they are in the last window counts
         signals[channel.net] = values + channel.dither * np.sin(2 * np.pi * channel.carrier * time)
     return time, signals
 

@@ -379,6 +379,8 @@ def test_sources_follow_their_waves(tmp_path: Path, ngspice: Engine) -> None:
             assert window_means(time, raw["v(target)"], middle) == pytest.approx(1 - 2 * (bits == (1, 1)), abs=1e-6)
             assert window_means(time, raw["v(hold)"], middle) == pytest.approx(-1.65, abs=0.01)
             assert window_means(time, raw["v(holdn)"], middle) == pytest.approx(1.65, abs=0.01)
+            for edge in ((begin, begin + 1e-6), (end - 1e-6, end)):  # it switches before and after the window
+                assert window_means(time, raw["v(hold)"], [edge]) == pytest.approx(-1.65, abs=0.01)
             pause = [(begin - line.pause + 2e-6, begin - 2e-6)]
             assert window_means(time, raw["v(hold)"], pause) == pytest.approx(1.65, abs=0.01)
             settled = [(begin - line.settle, begin)]
