@@ -142,7 +142,7 @@ EPOCHS = 3
 def made_up(
     loop: HomodyneLoop, network: Network, errors: np.ndarray, controls: np.ndarray, threshold: np.ndarray
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Errors constant over each window and wild outside; controls reached in the last case of each epoch; dither on all of them."""
+    """Errors constant over each window, wild outside; controls as given in the last case of each epoch; dither."""
     line = loop.timeline
     time = np.unique(np.concatenate([np.linspace(0, line.stop, 60001), np.arange(EPOCHS * 4 + 1) * line.case]))
     epoch = np.minimum((time / line.epoch + 1e-9).astype(int), EPOCHS - 1)
