@@ -207,7 +207,7 @@ class BlockInstance:
 
 @dataclass(frozen=True)
 class StartServo:
-    """Holds net `held` at `value` volt while net `gate` is at 1 V: pushes current proportional to the excess into `into`.
+    """Holds net `held` at `value` volt while net `gate` is at 1 V: pushes a current like the excess into `into`.
 
     Behind an integrator this gives the operating point at time 0 a feedback that capacitors alone do not give it.
     """
