@@ -57,7 +57,9 @@ def network_figure(network: Network, before: Point | None, after: Point | None, 
     names : tuple of str
         Titles of the two panels.
     """
-    panels = [(name, point) for name, point in zip(names, (before, after), strict=True) if point is not None]
+    panels: list[tuple[str, Point | None]] = [
+        (name, point) for name, point in zip(names, (before, after), strict=True) if point is not None
+    ]
     panels = panels or [("The network (no operating point is stored)", None)]
     shown = [point for _, point in panels if point is not None]
     figure = new_figure(10.4, 5.75 if shown else 5.0)
@@ -91,9 +93,7 @@ def _colour_scale(points: list[Point]) -> ScalarMappable | None:
     return ScalarMappable(Normalize(low, max(high, low + 1e-6)), colormaps[COLOURS].resampled(32))
 
 
-def draw_network(
-    axes: Axes, network: Network, point: Point | None, scale: ScalarMappable | None, most: float
-) -> None:
+def draw_network(axes: Axes, network: Network, point: Point | None, scale: ScalarMappable | None, most: float) -> None:
     """Draw one panel.
 
     Parameters
@@ -118,7 +118,9 @@ def draw_network(
     colours: Any = LIGHT["shade"]
     if point is not None and scale is not None:
         colours = scale.to_rgba(1e3 * point.potentials if point.occupation is None else point.occupation)
-    axes.scatter(*place[:n].T, s=min(60.0, 2400.0 / max(n, 1)), c=colours, edgecolors=LIGHT["ink"], linewidths=0.7, zorder=4)
+    axes.scatter(
+        place[:n, 0], place[:n, 1], s=min(60.0, 2400.0 / max(n, 1)), c=colours, edgecolors=LIGHT["ink"], linewidths=0.7, zorder=4
+    )
     for k in range(network.n_electrodes):
         _draw_electrode(axes, network, place[n + k], k, point)
     axes.set(aspect="equal", xlim=(-1.42, 1.42), ylim=(-1.3, 1.3))
@@ -135,7 +137,9 @@ def _draw_bonds(axes: Axes, network: Network, place: FloatArray, point: Point | 
 
     ends = place[network.bond_sites]
     if point is None or most <= 0:
-        hair = LineCollection(list(ends), colors=LIGHT["soft"], linewidths=0.5, alpha=max(0.08, min(0.5, 60 / len(ends))), zorder=1)
+        hair = LineCollection(
+            list(ends), colors=LIGHT["soft"], linewidths=0.5, alpha=max(0.08, min(0.5, 60 / len(ends))), zorder=1
+        )
         axes.add_collection(hair)
         return
     size = np.abs(point.bonds) / most
@@ -157,14 +161,22 @@ def _draw_bonds(axes: Axes, network: Network, place: FloatArray, point: Point | 
             along, middle = along / length, (tail + head) / 2
             across = np.array([-along[1], along[0]])
             arrow = 0.045 * (0.6 + 0.4 * strength[b])
-            arrows.append([middle + 1.2 * arrow * along, middle - arrow * along + arrow * across, middle - arrow * along - arrow * across])
-    axes.add_collection(PolyCollection(arrows, facecolors=LIGHT["blue"], edgecolors=LIGHT["paper"], linewidths=0.7, zorder=3))
+            arrows.append(
+                [
+                    middle + 1.2 * arrow * along,
+                    middle - arrow * along + arrow * across,
+                    middle - arrow * along - arrow * across,
+                ]
+            )
+    axes.add_collection(
+        PolyCollection(arrows, facecolors=LIGHT["blue"], edgecolors=LIGHT["paper"], linewidths=0.7, zorder=3)
+    )
 
 
 def _draw_electrode(axes: Axes, network: Network, place: FloatArray, number: int, point: Point | None) -> None:
     role = network.roles[number]
     colour = ROLE_COLOURS.get(role, LIGHT["soft"])
-    axes.scatter(*place, s=70, marker="s", c=colour, edgecolors=LIGHT["paper"], linewidths=0.8, zorder=5)
+    axes.scatter(place[0], place[1], s=70, marker="s", c=colour, edgecolors=LIGHT["paper"], linewidths=0.8, zorder=5)
     label = network.electrode_labels[number]
     label = label if len(label) <= 12 else label[:11] + "…"
     lines = [f"{label} {role}"]
@@ -185,14 +197,16 @@ def _current_key(figure: Figure, most: float) -> None:
     for k in range(4):
         strength = 1.0 - k / DECADES
         width = 0.3 + (WIDEST - 0.3) * strength**2
-        axes.plot([0.25 * k, 0.25 * k + 0.09], [0.28, 0.28], color=LIGHT["blue"], lw=width, alpha=0.12 + 0.88 * strength)
+        axes.plot(
+            [0.25 * k, 0.25 * k + 0.09], [0.28, 0.28], color=LIGHT["blue"], lw=width, alpha=0.12 + 0.88 * strength
+        )
         axes.text(0.25 * k + 0.11, 0.28, amount(most * 10.0 ** (-k), "A"), fontsize=8, va="center")
 
 
 def _colour_key(figure: Figure, scale: ScalarMappable, point: Point) -> None:
     axes = figure.add_axes((0.64, 0.045, 0.25, 0.02))
     bar = figure.colorbar(scale, cax=axes, orientation="horizontal")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(length=2, labelsize=8)
     name = "site potential (mV)" if point.occupation is None else "occupation of a dopant by holes"
     axes.set_title(name, fontsize=8, color=LIGHT["soft"], weight="normal", loc="left", pad=3)

@@ -8,7 +8,7 @@ import numpy as np
 
 from hgesim.report.points import case_name, cases, target_levels, threshold_currents
 from hgesim.report.record import FloatArray, Record, dig, numbers, real
-from hgesim.report.style import LIGHT, channel_style, name_lines, new_figure, thin
+from hgesim.report.style import LIGHT, channel_style, name_lines, new_figure, power_of_ten, thin
 from hgesim.report.waves import read_waves
 from hgesim.report.words import axis_scale, percent, signed
 
@@ -56,7 +56,7 @@ def outputs_panel(axes: Axes, record: Record, when: str) -> None:
     if len(rows) <= 16:
         names = [f"{case_name(case)} → {target:g}" for case, target in zip(rows, targets, strict=True)]
         axes.set_xticks(x, names, fontsize=8.5 if len(rows) <= 8 else 6.5)
-    _margin_band(axes, y, targets)
+    _margin_band(axes, y, targets, label)
     threshold = threshold_currents(record)[when == "final"]
     if threshold is not None:
         axes.axhline(threshold / unit, color=LIGHT["ink"], lw=1.1, ls=(0, (5, 3)), zorder=2)
@@ -69,15 +69,17 @@ def outputs_panel(axes: Axes, record: Record, when: str) -> None:
     _loop_marks(axes, record, when, unit)
     for target, colour in enumerate(TARGET_COLOURS):
         of = targets == target
-        axes.scatter(x[of], y[of], s=75, c=colour if target else LIGHT["paper"], edgecolors=colour, linewidths=2, zorder=5)
+        axes.scatter(
+            x[of], y[of], s=75, c=colour if target else LIGHT["paper"], edgecolors=colour, linewidths=2, zorder=5
+        )
     other = ~np.isin(targets, (0.0, 1.0))
     axes.scatter(x[other], y[other], s=50, c=LIGHT["green"], zorder=5)
     end = "after" if record.valid else "at the end of the record"
     axes.set_title("before" if when == "initial" else end)
-    axes.margins(y=0.14)
+    axes.margins(y=0.18)
 
 
-def _margin_band(axes: Axes, y: FloatArray, targets: FloatArray) -> None:
+def _margin_band(axes: Axes, y: FloatArray, targets: FloatArray, unit: str) -> None:
     ones, zeros = y[(targets == 1) & np.isfinite(y)], y[(targets == 0) & np.isfinite(y)]
     if not len(ones) or not len(zeros):
         return
@@ -85,17 +87,20 @@ def _margin_band(axes: Axes, y: FloatArray, targets: FloatArray) -> None:
     gap, swing = floor - roof, float(np.nanmax(y) - np.nanmin(y))
     colour = LIGHT["green"] if gap > 0 else LIGHT["orange"]
     axes.axhspan(min(floor, roof), max(floor, roof), color=colour, alpha=0.14, lw=0, zorder=0)
-    words = f"separation {gap:+.3g}".replace("-", "−")
+    words = f"separation {gap:+.3g} {unit}".replace("-", "−")
     words += f", margin {percent(gap / swing)}" if gap > 0 and swing > 0 else ": classes overlap"
-    axes.annotate(words, (0.99, max(floor, roof)), (0, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
-                  ha="right", fontsize=8, color=colour)  # fmt: skip
+    axes.annotate(
+        words, (0.99, 0.985), xycoords="axes fraction", ha="right", va="top", fontsize=8.5, color=colour, weight="bold"
+    )
 
 
 def _loop_marks(axes: Axes, record: Record, when: str, unit: float) -> None:
     """Mark the same outputs as the transient had them, beside those of the network alone."""
     for k, case in enumerate(dig(record.result, "outputs_loop") or []):
         if (value := real(case, when)) is not None:
-            axes.scatter(k + 0.2, value / unit, s=26, marker="D", c="none", edgecolors=LIGHT["soft"], linewidths=1.0, zorder=4)
+            axes.scatter(
+                k + 0.2, value / unit, s=26, marker="D", c="none", edgecolors=LIGHT["soft"], linewidths=1.0, zorder=4
+            )
 
 
 def history_time(record: Record) -> FloatArray:
@@ -108,7 +113,7 @@ def learning_figure(record: Record) -> Figure | None:
     """Draw loss, separation and controls over time; None when nothing of it is stored."""
     has_history = any(len(numbers(record.result, "history", key)) for key in ("loss", "separation", "threshold"))
     figure = new_figure(10.4, 5.2)
-    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.15), wspace=0.24, hspace=0.3)
+    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.15), wspace=0.24, hspace=0.48)
     figure.subplots_adjust(0.075, 0.095, 0.935, 0.94)
     right = figure.add_subplot(grid[:, 1])
     drawn = controls_panel(right, record)
@@ -131,6 +136,8 @@ def loss_panel(axes: Axes, record: Record) -> None:
         _empty(axes, "not stored")
         return
     axes.semilogy(time[:count][good], loss[:count][good], color=LIGHT["ink"], marker="o", ms=2.6, lw=1.2)
+    axes.yaxis.set_major_formatter(power_of_ten)
+    axes.yaxis.set_minor_formatter("")
     axes.grid(axis="y", color=LIGHT["rule"], lw=0.6)
 
 
@@ -159,7 +166,9 @@ def controls_panel(axes: Axes, record: Record, *, raw: bool = True) -> bool:
     bool
         Whether there was anything to draw.
     """
-    tracks: dict[str, FloatArray] = {str(label): numbers(track) for label, track in _dict(record, "history", "controls").items()}
+    tracks: dict[str, FloatArray] = {
+        str(label): numbers(track) for label, track in _dict(record, "history", "controls").items()
+    }
     nets = {str(label): net for label, net in _dict(record, "signals", "controls").items() if isinstance(net, str)}
     threshold, net = numbers(record.result, "history", "threshold"), dig(record.result, "signals", "threshold")
     if len(threshold):
@@ -180,7 +189,10 @@ def controls_panel(axes: Axes, record: Record, *, raw: bool = True) -> bool:
         count = min(len(track), len(time))
         if np.isfinite(track[:count]).any():
             axes.plot(time[:count], 1e3 * track[:count], lw=1.5, **style)
-            ends = [*[end for end in ends if end[1] != label], (1e3 * float(track[:count][np.isfinite(track[:count])][-1]), label, style["color"])]
+            ends = [
+                *[end for end in ends if end[1] != label],
+                (1e3 * float(track[:count][np.isfinite(track[:count])][-1]), label, style["color"]),
+            ]
     axes.set(xlabel=time_label(record), ylabel="voltage (mV)")
     if not ends:
         _empty(axes, "not stored")

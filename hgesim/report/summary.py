@@ -38,7 +38,15 @@ def summary_figure(folder: Path) -> Figure:
         figure = new_figure(15.0, 4.4)
         figure.set_facecolor(LIGHT["paper"])
         grid = figure.add_gridspec(
-            2, 4, width_ratios=(1.75, 1.2, 0.95, 0.95), left=0.005, right=0.985, bottom=0.125, top=0.86, wspace=0.3, hspace=0.55
+            2,
+            4,
+            width_ratios=(1.75, 1.2, 0.95, 0.95),
+            left=0.005,
+            right=0.985,
+            bottom=0.125,
+            top=0.86,
+            wspace=0.3,
+            hspace=0.55,
         )
         kind, sentence = headline(record)
         colour = {"good": "green", "open": "amber", "bad": "orange"}[kind]
@@ -50,7 +58,10 @@ def summary_figure(folder: Path) -> Figure:
             most = float(np.abs(after.bonds).max(initial=0.0)) if after else 0.0
             draw_network(network, record.network, after, _colour_scale([after] if after else []), most)
             if after:
-                network.set_title(f"bond currents for inputs {case_name(cases(record)[case])}" if cases(record) else "bond currents", loc="center")
+                network.set_title(
+                    f"bond currents for inputs {case_name(cases(record)[case])}" if cases(record) else "bond currents",
+                    loc="center",
+                )
         else:
             network.axis("off")
         loss_panel(figure.add_subplot(grid[0, 1]), record)

@@ -9,7 +9,7 @@ import numpy as np
 
 from hgesim.report.points import case_name, cases
 from hgesim.report.record import FloatArray, Record, dig, numbers, text
-from hgesim.report.style import LIGHT, channel_style, new_figure, thin
+from hgesim.report.style import LIGHT, channel_style, new_figure, power_of_ten, thin
 from hgesim.report.waves import Timeline, carriers, difference, mixer_nets, read_timeline, read_waves, spectrum, window
 from hgesim.report.words import axis_scale
 
@@ -32,15 +32,23 @@ def excerpt_figure(record: Record) -> Figure | None:
     nets = [net for _, group in rows for net, _, _ in group]
     time, waves = read_waves(record, [part for net in nets for part in net.split(" − ")])
     timeline = read_timeline(record.result)
-    rows = [(name, kept) for name, group in rows if (kept := [entry for entry in group if _wave(waves, entry[0]) is not None])]
+    rows = [
+        (name, kept)
+        for name, group in rows
+        if (kept := [entry for entry in group if _wave(waves, entry[0]) is not None])
+    ]
     if len(time) < 2 or not rows:
         return None
     epochs = _epochs(time, timeline) if timeline else [0]
     figure = new_figure(10.4, 1.2 + 1.32 * len(rows))
-    grid = figure.subplots(len(rows), len(epochs), sharex="col", sharey="row", squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.16})
+    grid = figure.subplots(
+        len(rows), len(epochs), sharex="col", sharey="row", squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.16}
+    )
     figure.subplots_adjust(0.085, 0.55 / figure.get_figheight(), 0.985, 1 - 0.5 / figure.get_figheight())
     for column, epoch in enumerate(epochs):
-        span = (epoch * timeline.epoch, min((epoch + 1) * timeline.epoch, time[-1])) if timeline else (time[0], time[-1])
+        span = (
+            (epoch * timeline.epoch, min((epoch + 1) * timeline.epoch, time[-1])) if timeline else (time[0], time[-1])
+        )
         part = window(time, *span)
         for row, (name, group) in enumerate(rows):
             axes = grid[row, column]
@@ -55,7 +63,11 @@ def excerpt_figure(record: Record) -> Figure | None:
                 axes.set_ylabel(name)
                 axes.yaxis.set_label_coords(-0.135 if len(epochs) == 2 else -0.065, 0.5)
             if column == 0 and len(group) > 1:
-                axes.legend(loc="upper right", ncols=len(group), fontsize=7.5, handlelength=1.4, borderpad=0, labelspacing=0.2)
+                low, high = axes.get_ylim()
+                axes.set_ylim(low, high + 0.4 * (high - low))  # room for the legend above the lines
+                axes.legend(
+                    loc="upper right", ncols=len(group), fontsize=7.5, handlelength=1.4, borderpad=0, labelspacing=0.2
+                )
         _case_names(grid[0, column], record, timeline, epoch)
         planned = f" of {timeline.epochs}" if timeline and timeline.epochs else ""
         grid[0, column].set_title(f"epoch {epoch + 1}{planned}", pad=16)
@@ -155,7 +167,15 @@ def spectrum_figure(record: Record) -> tuple[Figure, int] | None:
             axes.scatter(x + step, y, s=9, color=LIGHT[colour], label=f"epoch {epoch + 1}", zorder=3)
         else:
             axes.plot(*thin(x, y, 2400), color=LIGHT[colour], lw=0.8, label=f"epoch {epoch + 1}")
-    axes.set(yscale="log", ylim=(floor, peak * 1.8), xlim=(0, top / 1e3), xlabel="frequency (kHz)", ylabel=f"amplitude ({label})")
+    axes.set(
+        yscale="log",
+        ylim=(floor, peak * 1.8),
+        xlim=(0, top / 1e3),
+        xlabel="frequency (kHz)",
+        ylabel=f"amplitude ({label})",
+    )
+    axes.yaxis.set_major_formatter(power_of_ten)
+    axes.yaxis.set_minor_formatter("")
     _mark_carriers(axes, record)
     axes.legend(loc="upper right", fontsize=8, ncols=2, bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
     return figure, drawn[-1][1][2]

@@ -60,7 +60,7 @@ class Carrier:
 
 def read_timeline(result: Mapping[str, Any]) -> Timeline | None:
     """Read the timeline of a run, or None when it is incomplete."""
-    ramp, settle, hold = (real(result, "timeline", key) for key in ("ramp", "settle", "hold"))
+    ramp, settle, hold = (real(result, "timeline", key) for key in ("ramp", "settle", "window"))
     cases = dig(result, "timeline", "cases")
     count = len(cases) if isinstance(cases, list) else int(real(cases) or 0)
     if ramp is None or hold is None or hold <= 0 or ramp < 0 or (settle or 0.0) < 0 or not 0 < count < 1000:
@@ -167,7 +167,11 @@ def spectrum(
         if time[-1] < stop - 0.01 * timeline.hold:
             break
         part = window(time, stop - 1.01 * length, stop + 0.01 * length)
-        piece = np.interp(stop - length + np.arange(count) * (length / count), time[part], wave[part]) if part.stop > part.start else None
+        piece = (
+            np.interp(stop - length + np.arange(count) * (length / count), time[part], wave[part])
+            if part.stop > part.start
+            else None
+        )
         if piece is None or not np.isfinite(piece).all():
             break
         power += np.abs(np.fft.rfft(piece) * (2.0 / count)) ** 2

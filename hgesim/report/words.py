@@ -30,7 +30,7 @@ def amount(value: float | None, unit: str) -> str:
     """Write a value with an SI prefix and a true minus, or a dash for none."""
     if value is None or not math.isfinite(value):
         return "–"
-    return show_quantity(value, unit, 2).replace("-", "−")
+    return show_quantity(value, unit, 2).replace("-", "−").replace(" u", " µ").replace("u", "µ")
 
 
 def signed(value: float | None, unit: str) -> str:
@@ -103,7 +103,9 @@ def reason(record: Record) -> list[str]:
         if reached is not None:
             of = f" of {amount(planned, 's')} planned" if planned else ""
             said.append(f"Simulated: {amount(reached, 's')}{of}.")
-        said.append("What follows is the record of a run that does not count; it says nothing on whether the task can be solved.")
+        said.append(
+            "What follows is the record of a run that does not count; it says nothing on whether the task can be solved."
+        )
     elif not record.learnt and (why := text(result, "reason")):
         said.append(why)
     railed = [str(net) for net in dig(result, "railed") or [] if isinstance(net, str)] if result else []
@@ -113,7 +115,9 @@ def reason(record: Record) -> list[str]:
     if record.valid and first is not None and last is not None:
         margin = real(result, "margin")
         share = f", {percent(margin)} of the output swing" if margin is not None else ""
-        said.append(f"Separation of the two classes by the network alone: {signed(first, 'A')} → {signed(last, 'A')}{share}.")
+        said.append(
+            f"Separation of the two classes by the network alone: {signed(first, 'A')} → {signed(last, 'A')}{share}."
+        )
         if first > 0 and record.learnt:
             said.append("The start already separated the classes, so this run is no demonstration of learning.")
     return said
