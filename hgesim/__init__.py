@@ -10,7 +10,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from hgesim._version import __version__
+
 
 # Where each public name lives; loaded on first use, so that `import hgesim` stays quick.
 _HOMES = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hgesim import __version__
+from hgesim._version import __version__
 from hgesim.errors import HgeError
 
 if TYPE_CHECKING:

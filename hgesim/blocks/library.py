@@ -14,6 +14,9 @@ from hgesim.errors import HgeError, RequestError, nearest
 
 __all__ = ["Block", "Cell", "all_subckts", "block_from_file", "block_from_pyspice", "circuits_folder", "get_block"]
 
+# Names that a deck uses for the network's own models.
+_BONDS = ("hopbond", "d_bond_")
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -182,10 +185,11 @@ def all_subckts(blocks: Iterable[Block]) -> tuple[str, ...]:
         place = item.subckt if isinstance(item, Block) else item.name
         names = [s.name for s in read_subckts(item.text, place) if not s.is_local] + list(model_names(item.text, place))
         for name in names:
-            if name in owner or foundry(name):
+            if name in owner or foundry(name) or name.startswith(_BONDS):
+                others = "the network's bonds" if name.startswith(_BONDS) else "the foundry models"
                 raise RequestError(
                     "blocks.name-conflict",
-                    f'"{name}" is defined differently by {owner.get(name, "the foundry models")}',
+                    f'"{name}" is defined differently by {owner.get(name, others)}',
                     place=place,
                     remedy="rename one",
                 )

@@ -128,7 +128,7 @@ def _check(number: int, line: str, inside: bool, place: str) -> None:
         if not inside and word not in _TOP_CARDS and word != ".ends":
             raise _refuse(number, line, f"{word} outside .subckt would change the whole deck", place)
         return
-    if word[0] not in _ELEMENTS or word in _COMMANDS:
+    if word[:1] not in _ELEMENTS or not word or word in _COMMANDS:
         raise _refuse(number, line, f'"{word}" is not an element of a block', place)
     if not inside:
         raise _refuse(number, line, "an element outside .subckt would join the deck", place)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hgesim import __version__
+from hgesim._version import __version__
 from hgesim.circuit import VoltageSource
 from hgesim.design import Design
 from hgesim.engine import RawData, RunResult, Verdict

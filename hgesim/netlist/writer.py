@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hgesim import __version__
+from hgesim._version import __version__
 from hgesim.blocks import all_subckts
 from hgesim.circuit import (
     BlockInstance,

@@ -167,3 +167,19 @@ def test_two_texts_for_one_name_are_refused(tmp_path: Path) -> None:
     foundry = ".subckt nfet_03v3 d g s b\n.ends\n" + LOSS.replace("bp outp", "x1 e e e e nfet_03v3\nbp outp")
     with pytest.raises(RequestError, match="by the foundry models"):
         all_subckts([block_from_file(write(tmp_path, foundry), "loss")])
+
+
+@pytest.mark.parametrize("line", ["=", "( a b", "= 1"])
+def test_a_line_without_a_word_is_refused_like_any_other(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "mixer.sp"
+    path.write_text(f".subckt mixer_odd xp xn lo outp outn vp vn\n{line}\n.ends\n")
+    with pytest.raises(RequestError, match=r"blocks\.forbidden-line"):
+        block_from_file(path, "mixer")
+
+
+@pytest.mark.parametrize("name", ["hopbond", "d_bond_3"])
+def test_the_networks_models_cannot_be_redefined(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "mixer.sp"
+    path.write_text(f".model {name} d(is=1e-15)\n.subckt mixer_odd xp xn lo outp outn vp vn\nd1 xp xn {name}\n.ends\n")
+    with pytest.raises(RequestError, match=r"blocks\.name-conflict.*bonds"):
+        all_subckts([block_from_file(path, "mixer")])
