@@ -25,6 +25,7 @@ __all__ = [
     "Resistor",
     "Sine",
     "StartServo",
+    "StartSwitch",
     "Steps",
     "Table",
     "Transconductance",
@@ -220,6 +221,25 @@ class StartServo:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class StartSwitch:
+    """Connects nets `a` and `b` by 1 ohm while net `gate` is above 0.5 V, else by 1e15 ohm."""
+
+    name: str
+    a: str
+    b: str
+    gate: str
+    note: str = ""
+
+
 Element = (
-    Resistor | Capacitor | VoltageSource | CurrentSource | Transconductance | StartServo | BondInstance | BlockInstance
+    Resistor
+    | Capacitor
+    | VoltageSource
+    | CurrentSource
+    | Transconductance
+    | StartServo
+    | StartSwitch
+    | BondInstance
+    | BlockInstance
 )

@@ -19,6 +19,7 @@ from hgesim.circuit import (
     Element,
     Resistor,
     StartServo,
+    StartSwitch,
     Transconductance,
     VoltageSource,
 )
@@ -35,6 +36,7 @@ _LETTERS: dict[type, str] = {
     CurrentSource: "i",
     Transconductance: "g",
     StartServo: "b",
+    StartSwitch: "s",
     BlockInstance: "x",
 }
 

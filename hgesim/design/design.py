@@ -13,12 +13,20 @@ from typing import Any
 import numpy as np
 
 from hgesim.blocks import KINDS, Block, all_subckts, get_block
-from hgesim.circuit import electrode_net, level_net, site_net
+from hgesim.circuit import (
+    Dc,
+    Element,
+    StartSwitch,
+    VoltageSource,
+    electrode_net,
+    level_net,
+    site_net,
+)
 from hgesim.design.circuit import Circuit, Transient
 from hgesim.design.expand import hopping_sites, network_elements
 from hgesim.errors import RequestError, nearest
 from hgesim.loop import HomodyneLoop
-from hgesim.loop.homodyne import DRIVE, ERROR, TARGET, THRESHOLD
+from hgesim.loop.homodyne import DRIVE, ERROR, START_GATE, TARGET, THRESHOLD
 from hgesim.network import Network
 
 __all__ = ["Design", "block_set"]
@@ -103,9 +111,14 @@ class Design:
 
     def _expand(self) -> Circuit:
         loop, network, blocks = self.loop, self.network, self.blocks
+        held, guess = _start(network, loop)
         return Circuit(
             title=f"{loop.rule} learning of {loop.task.name} by {network.n_sites} sites",
-            elements=(*network_elements(network, self.site_capacitance), *loop.elements(network, blocks)),
+            elements=(
+                *network_elements(network, self.site_capacitance),
+                *held,
+                *loop.elements(network, blocks),
+            ),
             analysis=Transient(loop.timeline.stop, loop.plan.step),
             probes=tuple(
                 dict.fromkeys(
@@ -120,7 +133,7 @@ class Design:
                     ]
                 )
             ),
-            guess=_guess(network, loop),
+            guess=guess,
             temperature=self.temperature,
             bond_temperature=network.temperature,
         )
@@ -219,20 +232,25 @@ class Design:
         return write_deck(self.circuit, dialect)
 
 
-def _guess(network: Network, loop: HomodyneLoop) -> tuple[tuple[str, float], ...]:
-    """Return the network's own operating point at time 0, to the microvolt.
+def _start(network: Network, loop: HomodyneLoop) -> tuple[tuple[Element, ...], tuple[tuple[str, float], ...]]:
+    """Return what holds the sites at the network's own operating point at time 0, and a first guess of all its nets.
 
-    A hopping network's operating point is hard to find from afar; beside a learning loop it has to be found together
-    with all the electronics. The simulator only starts from here: what it finds is its own.
+    A hopping network's operating point is hard to find from afar; beside a learning loop it would have to be found
+    together with all the electronics. So the sites are held (to the microvolt) where the exact solution has them until
+    the start gate lets go, two microseconds later and long before anything is learnt.
     """
     voltages = np.array(loop.start_voltages(network))
-    potentials = network.solve(voltages).potentials
-    levels = network.levels + network.levers @ voltages
+    potentials = np.round(network.solve(voltages).potentials, 6).tolist()
+    levels = np.round(network.levels + network.levers @ voltages, 6).tolist()
     hopping = hopping_sites(network)
-    nets = [electrode_net(label) for label in network.electrode_labels]
-    guess = dict(zip(nets, voltages.tolist(), strict=True))
+    guess = dict(zip(map(electrode_net, network.electrode_labels), voltages.tolist(), strict=True))
+    held: list[Element] = []
     for number, label in enumerate(network.site_labels):
-        guess[site_net(label)] = round(float(potentials[number]), 6)
+        guess[site_net(label)] = potentials[number]
         if number in hopping:
-            guess[level_net(label)] = round(float(levels[number]), 6)
-    return tuple(guess.items())
+            guess[level_net(label)] = levels[number]
+        held += [
+            VoltageSource(f"v_at_{label}", f"at_{label}", "0", Dc(potentials[number]), f"start of site {label}"),
+            StartSwitch(f"s_at_{label}", site_net(label), f"at_{label}", START_GATE, f"start of site {label}"),
+        ]
+    return tuple(held), tuple(guess.items())

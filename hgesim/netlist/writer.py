@@ -15,6 +15,7 @@ from hgesim.circuit import (
     Resistor,
     Sine,
     StartServo,
+    StartSwitch,
     Steps,
     Table,
     Transconductance,
@@ -80,6 +81,8 @@ def definition_lines(circuit: Circuit, dialect: str) -> list[str]:
         lines += [f".model hopbond hopbond kt={spice_number(circuit.bond_temperature * BOLTZMANN_EV)}", ""]
     elif Hopping in circuit.laws:
         lines += [HOPPING_SUBCKT]
+    if any(isinstance(element, StartSwitch) for element in circuit.elements):
+        lines += [".model startsw sw(vt=0.5 vh=0.1 ron=1e+00 roff=1e+15)", ""]
     return lines + [text for block in all_subckts(circuit.blocks) for text in (_tidy(block), "")]
 
 
@@ -145,6 +148,8 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
     elif isinstance(element, StartServo):
         excess = f"v({element.held})-({spice_number(element.value)})"
         lines = [f"{element.name} 0 {element.into} i={_SERVO_SIEMENS}*v({element.gate})*({excess})"]
+    elif isinstance(element, StartSwitch):
+        lines = [f"{element.name} {element.a} {element.b} {element.gate} 0 startsw"]
     else:
         lines = _voltage(element, circuit.analysis)
     if element.note:
