@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hgesim.report.record import Record, dig
+from hgesim.report.record import Record, dig, items
 from hgesim.report.style import LIGHT, new_figure
 from hgesim.report.waves import carriers
 from hgesim.report.words import amount
@@ -42,7 +43,7 @@ def loop_figure(record: Record) -> Figure:
     import schemdraw
     from schemdraw import dsp
 
-    figure = new_figure(10.4, 5.0)
+    figure = new_figure(10.4, 5.2)
     axes = figure.add_axes((0, 0, 1, 1))
     drawing = schemdraw.Drawing(canvas=axes, show=False)
     drawing.config(unit=1, fontsize=9, color=LIGHT["ink"], lw=1.2, font="DejaVu Sans")
@@ -52,7 +53,7 @@ def loop_figure(record: Record) -> Figure:
         _symbol(drawing, dsp, symbol, known.get(name, ""), centre)
     _wires(drawing, dsp)
     drawing.draw(show=False)
-    axes.set(xlim=(-0.7, 13.7), ylim=(-5.3, 1.62), aspect="equal")
+    axes.set(xlim=(-0.7, 13.7), ylim=(-5.25, 1.95), aspect="equal")
     axes.axis("off")
     _names(axes, record, known)
     _key(axes)
@@ -79,7 +80,7 @@ def _symbol(drawing: Any, dsp: Any, symbol: str, technology: str, centre: Spot) 
 
 def _wires(drawing: Any, dsp: Any) -> None:
     def wire(*spots: Spot, arrow: bool = True) -> None:
-        for a, b in zip(spots[:-2], spots[1:-1], strict=True):
+        for a, b in itertools.pairwise(spots[:-1]):
             drawing.add(dsp.Line().at(a).to(b))
         drawing.add((dsp.Arrow() if arrow else dsp.Line()).at(spots[-2]).to(spots[-1]))
 
@@ -112,11 +113,10 @@ def _names(axes: Any, record: Record, known: Mapping[str, str]) -> None:
     size = f"\n{network.n_sites} sites\n{network.n_bonds} bonds\n{network.temperature:g} K" if network else ""
     axes.text(1.0, 0.0, f"network{size}", ha="center", va="center", color=LIGHT["green"], linespacing=1.3)
     tones = carriers(record.result)
-    inputs = dig(record.result, "task", "inputs")
-    names = ", ".join(str(label)[:10] for label in inputs[:4]) if isinstance(inputs, list) else ""
+    names = ", ".join(str(label)[:10] for label in items(record.result, "task", "inputs")[:4])
     soft = LIGHT["soft"]
     for x, y, words, across in (
-        (1.8, 1.42, f"data inputs {names}".strip(), "left"),
+        (1.0, 1.66, f"data inputs {names}".strip(), "center"),
         (3.3, 1.22, "target current", "center"),
         (2.75, 0.12, "output I", "center"),
         (5.95, 0.12, "error e", "center"),
@@ -130,7 +130,11 @@ def _names(axes: Any, record: Record, known: Mapping[str, str]) -> None:
         axes.text(x, y, words, ha=across, va="bottom" if "\n" not in words else "center", fontsize=8.5, color=soft)
     listed = ", ".join(f"{tone.channel[:10]} {amount(tone.frequency, 'Hz')}" for tone in tones[:8])
     more = f", … {len(tones)} in all" if len(tones) > 8 else ""
-    chain = f"one such channel each: {listed}{more}" if tones else "one such channel for each control and one for the threshold"
+    chain = (
+        f"one such channel each: {listed}{more}"
+        if tones
+        else "one such channel for each control and one for the threshold"
+    )
     axes.text(7.75, -4.95, chain, ha="center", va="center", fontsize=8.5, color=soft)
     axes.plot([3.7, 3.7, 11.9, 11.9], [-4.6, -4.72, -4.72, -4.6], color=soft, lw=0.8)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
-__all__ = ["draw_network", "network_figure", "positions"]
+__all__ = ["colour_scale", "draw_network", "network_figure", "positions"]
 
 DECADES = 3.0  # of current, from the widest bond to the hairline
 WIDEST = 5.0  # pt
@@ -64,7 +64,7 @@ def network_figure(network: Network, before: Point | None, after: Point | None, 
     shown = [point for _, point in panels if point is not None]
     figure = new_figure(10.4, 5.75 if shown else 5.0)
     most = max((float(np.abs(point.bonds).max(initial=0.0)) for point in shown), default=0.0)
-    scale = _colour_scale(shown)
+    scale = colour_scale(shown)
     for k, (name, point) in enumerate(panels):
         bottom = 0.13 if shown else 0.02
         width = 0.5 if len(panels) == 2 else 1.0
@@ -78,7 +78,8 @@ def network_figure(network: Network, before: Point | None, after: Point | None, 
     return figure
 
 
-def _colour_scale(points: list[Point]) -> ScalarMappable | None:
+def colour_scale(points: list[Point]) -> ScalarMappable | None:
+    """Return the colours of the sites: by occupation where all bonds hop, else by potential in mV."""
     if not points:
         return None
     from matplotlib import colormaps
@@ -119,7 +120,13 @@ def draw_network(axes: Axes, network: Network, point: Point | None, scale: Scala
     if point is not None and scale is not None:
         colours = scale.to_rgba(1e3 * point.potentials if point.occupation is None else point.occupation)
     axes.scatter(
-        place[:n, 0], place[:n, 1], s=min(60.0, 2400.0 / max(n, 1)), c=colours, edgecolors=LIGHT["ink"], linewidths=0.7, zorder=4
+        place[:n, 0],
+        place[:n, 1],
+        s=min(60.0, 2400.0 / max(n, 1)),
+        c=colours,
+        edgecolors=LIGHT["ink"],
+        linewidths=0.7,
+        zorder=4,
     )
     for k in range(network.n_electrodes):
         _draw_electrode(axes, network, place[n + k], k, point)
@@ -153,14 +160,14 @@ def _draw_bonds(axes: Axes, network: Network, place: FloatArray, point: Point | 
     )  # fmt: skip
     axes.add_collection(lines)
     arrows = []
-    for b in np.flatnonzero(size > 0.05):
+    for b in np.flatnonzero(size > 0.02):
         tail, head = ends[b] if point.bonds[b] > 0 else ends[b][::-1]
         along = head - tail
         length = float(np.linalg.norm(along))
-        if length > 0.08:
+        if length > 0.1:
             along, middle = along / length, (tail + head) / 2
             across = np.array([-along[1], along[0]])
-            arrow = 0.045 * (0.6 + 0.4 * strength[b])
+            arrow = 0.014 + 0.02 * strength[b] ** 2
             arrows.append(
                 [
                     middle + 1.2 * arrow * along,
@@ -169,7 +176,7 @@ def _draw_bonds(axes: Axes, network: Network, place: FloatArray, point: Point | 
                 ]
             )
     axes.add_collection(
-        PolyCollection(arrows, facecolors=LIGHT["blue"], edgecolors=LIGHT["paper"], linewidths=0.7, zorder=3)
+        PolyCollection(arrows, facecolors=LIGHT["blue"], edgecolors=LIGHT["paper"], linewidths=0.4, zorder=3)
     )
 
 

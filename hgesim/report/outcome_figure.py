@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hgesim.report.points import case_name, cases, target_levels, threshold_currents
-from hgesim.report.record import FloatArray, Record, dig, numbers, real
-from hgesim.report.style import LIGHT, channel_style, name_lines, new_figure, power_of_ten, thin
+from hgesim.report.record import FloatArray, Record, dig, items, numbers, real
+from hgesim.report.style import LIGHT, channel_style, log_ticks, name_lines, new_figure, thin
 from hgesim.report.waves import read_waves
 from hgesim.report.words import axis_scale, percent, signed
 
@@ -25,13 +25,30 @@ def outputs_figure(record: Record) -> Figure | None:
     """Draw the outputs before and after; None when none are stored."""
     if not any(real(case, when) is not None for case in cases(record) for when in ("initial", "final")):
         return None
-    figure = new_figure(10.4, 3.9)
+    figure = new_figure(10.4, 4.3)
     left, right = figure.subplots(1, 2, sharey=True, gridspec_kw={"wspace": 0.06})
     outputs_panel(left, record, "initial")
     outputs_panel(right, record, "final")
     right.set_ylabel("")
-    figure.subplots_adjust(0.075, 0.13, 0.985, 0.9)
+    figure.subplots_adjust(0.075, 0.2, 0.985, 0.92)
+    _outputs_key(figure)
     return figure
+
+
+def _outputs_key(figure: Figure) -> None:
+    from matplotlib.lines import Line2D
+
+    def mark(name: str, **style: Any) -> Line2D:
+        return Line2D([], [], **{"linestyle": "", "color": "none", **style}, label=name)
+
+    orange, blue, soft = *TARGET_COLOURS, LIGHT["soft"]
+    entries = [
+        mark("target 0", marker="o", ms=8, markerfacecolor=LIGHT["paper"], markeredgecolor=orange, markeredgewidth=2),
+        mark("target 1", marker="o", ms=8, markerfacecolor=blue, markeredgecolor=blue),
+        mark("the same in the loop", marker="D", ms=5, markerfacecolor="none", markeredgecolor=soft),
+        mark("output of zero error", linestyle="-", color=soft, lw=1.0),
+    ]
+    figure.legend(handles=entries, loc="lower center", ncols=4, fontsize=8.5, bbox_to_anchor=(0.53, 0.0))
 
 
 def outputs_panel(axes: Axes, record: Record, when: str) -> None:
@@ -96,7 +113,7 @@ def _margin_band(axes: Axes, y: FloatArray, targets: FloatArray, unit: str) -> N
 
 def _loop_marks(axes: Axes, record: Record, when: str, unit: float) -> None:
     """Mark the same outputs as the transient had them, beside those of the network alone."""
-    for k, case in enumerate(dig(record.result, "outputs_loop") or []):
+    for k, case in enumerate(items(record.result, "outputs_loop")):
         if (value := real(case, when)) is not None:
             axes.scatter(
                 k + 0.2, value / unit, s=26, marker="D", c="none", edgecolors=LIGHT["soft"], linewidths=1.0, zorder=4
@@ -136,8 +153,7 @@ def loss_panel(axes: Axes, record: Record) -> None:
         _empty(axes, "not stored")
         return
     axes.semilogy(time[:count][good], loss[:count][good], color=LIGHT["ink"], marker="o", ms=2.6, lw=1.2)
-    axes.yaxis.set_major_formatter(power_of_ten)
-    axes.yaxis.set_minor_formatter("")
+    log_ticks(axes)
     axes.grid(axis="y", color=LIGHT["rule"], lw=0.6)
 
 
@@ -145,17 +161,21 @@ def separation_panel(axes: Axes, record: Record) -> None:
     """Draw the separation of the network alone over time."""
     values, time = numbers(record.result, "history", "separation"), history_time(record)
     count = min(len(values), len(time))
+    values, time = values[:count], time[:count]
+    first = real(record.result, "separation", "network", "initial")
+    if first is not None and count and time[0] > 0:
+        values, time, count = np.insert(values, 0, first), np.insert(time, 0, 0.0), count + 1
     axes.set_title("separation by the network alone")
     axes.set_xlabel(time_label(record))
-    if not np.isfinite(values[:count]).any():
+    if not np.isfinite(values).any():
         _empty(axes, "not stored")
         return
     unit, label = axis_scale(values, "A")
-    y = values[:count] / unit
+    y = values / unit
     axes.set_ylabel(f"separation ({label})")
     axes.axhline(0, color=LIGHT["soft"], lw=0.8)
-    axes.fill_between(time[:count], y, 0, where=list(y > 0), interpolate=True, color=LIGHT["green"], alpha=0.16, lw=0)
-    axes.plot(time[:count], y, color=LIGHT["ink"], marker="o", ms=2.6, lw=1.2)
+    axes.fill_between(time, y, 0, where=list(y > 0), interpolate=True, color=LIGHT["green"], alpha=0.16, lw=0)
+    axes.plot(time, y, color=LIGHT["ink"], marker="o", ms=2.6, lw=1.2)
 
 
 def controls_panel(axes: Axes, record: Record, *, raw: bool = True) -> bool:

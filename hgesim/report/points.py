@@ -8,7 +8,7 @@ import numpy as np
 
 from hgesim.errors import HgeError
 from hgesim.network import Hopping, Network
-from hgesim.report.record import FloatArray, Record, dig, numbers, real
+from hgesim.report.record import FloatArray, Record, dig, items, numbers, real, text
 from hgesim.report.waves import read_timeline, read_waves, window
 
 __all__ = ["Point", "case_name", "cases", "operating_points", "target_levels", "threshold_currents"]
@@ -41,7 +41,7 @@ class Point:
 
 def cases(record: Record) -> list[dict[str, object]]:
     """Return the stored outputs, case by case."""
-    return [case for case in dig(record.result, "outputs") or [] if isinstance(case, dict)]
+    return [case for case in items(record.result, "outputs") if isinstance(case, dict)]
 
 
 def case_name(case: object) -> str:
@@ -94,17 +94,24 @@ def _solve(network: Network, inputs: FloatArray, controls: FloatArray) -> Point 
 
 
 def _control_ends(record: Record, network: Network) -> tuple[FloatArray | None, FloatArray | None]:
-    """Return control voltages at begin and end: from the history, else from the waveforms."""
+    """Return control voltages at begin and end.
+
+    The history holds the ends of epochs, so the begin comes from the first sample of the waveforms, where every dither
+    passes zero; the end comes from the history, else from the last sample.
+    """
     labels = [network.electrode_labels[k] for k in network.controls]
-    tracks = [numbers(record.result, "history", "controls", label) for label in labels]
-    if not all(len(track) and np.isfinite(track[[0, -1]]).all() for track in tracks):
-        nets = [dig(record.result, "signals", "controls", label) for label in labels]
-        _, waves = read_waves(record, [net for net in nets if isinstance(net, str)])
-        tracks = [waves.get(net, np.zeros(0)) if isinstance(net, str) else np.zeros(0) for net in nets]
-        tracks = [track[np.isfinite(track)] for track in tracks]
-    if not tracks or not all(len(track) for track in tracks):
-        return (None, None) if tracks else (np.zeros(0), np.zeros(0))
-    return np.array([track[0] for track in tracks]), np.array([track[-1] for track in tracks])
+    nets = [text(record.result, "signals", "controls", label) for label in labels]
+    _, waves = read_waves(record, nets)
+    first = np.array([_end_of(waves.get(net), 0) for net in nets])
+    kept = np.array([_end_of(numbers(record.result, "history", "controls", label), -1) for label in labels])
+    last = kept if np.isfinite(kept).all() else np.array([_end_of(waves.get(net), -1) for net in nets])
+    return (first if np.isfinite(first).all() else None), (last if np.isfinite(last).all() else None)
+
+
+def _end_of(track: FloatArray | None, end: int) -> float:
+    """Return the first (0) or last (-1) finite value of a track, or NaN."""
+    finite = track[np.isfinite(track)] if track is not None else np.zeros(0)
+    return float(finite[end]) if len(finite) else float("nan")
 
 
 def _input_volts(record: Record, network: Network, case: int) -> FloatArray | None:
@@ -130,34 +137,28 @@ def _input_volts(record: Record, network: Network, case: int) -> FloatArray | No
 
 
 def _logic_levels(record: Record) -> tuple[float | None, float | None]:
-    for section in ("task", "loop"):
-        levels = numbers(record.config, section, "levels")
-        if len(levels) == 2 and np.isfinite(levels).all():
-            return float(levels[0]), float(levels[1])
-        low, high = real(record.config, section, "low"), real(record.config, section, "high")
-        if low is not None and high is not None:
-            return low, high
-    return None, None
+    level = real(record.config, "task", "level")
+    return (None, None) if level is None else (-level, level)
 
 
 def threshold_currents(record: Record) -> tuple[float | None, float | None]:
     """Return the threshold at begin and end, in ampere.
 
-    The final one is stored; the first follows from the threshold voltage, which it is proportional to.
+    The final one is stored; the first follows from the threshold's voltage at time 0, which it is proportional to.
     """
     last = real(record.result, "threshold")
-    track = numbers(record.result, "history", "threshold")
-    track = track[np.isfinite(track)]
-    if last is None or not len(track) or abs(track[-1]) < 1e-6:
-        return (last, last) if len(track) < 2 else (None, last)
-    return last * float(track[0] / track[-1]), last
+    final = _end_of(numbers(record.result, "history", "threshold"), -1)
+    net = text(record.result, "signals", "threshold")
+    _, waves = read_waves(record, [net])
+    start = _end_of(waves.get(net), 0)
+    if last is None or not np.isfinite([final, start]).all() or abs(final) < 1e-6:
+        return None, last
+    return last * start / final, last
 
 
 def target_levels(record: Record, threshold: float | None) -> tuple[float, float] | None:
     """Return the output currents at which the error vanishes for targets 0 and 1, in ampere, when they are stored."""
-    half = real(record.result, "target_current")
-    for section in ("task", "loop", "circuit"):
-        half = half if half is not None else real(record.config, section, "target_current")
+    half = real(record.config, "task", "target")
     if half is None or threshold is None:
         return None
     return threshold - half, threshold + half

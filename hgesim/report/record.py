@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hgesim.errors import HgeError, RequestError
 from hgesim.network import Network, read_network
 
-__all__ = ["Record", "dig", "numbers", "read_record", "real", "text"]
+__all__ = ["Record", "dig", "items", "numbers", "read_record", "real", "text"]
 
 FloatArray = NDArray[np.float64]
 LOG_LINES = 12
@@ -106,6 +106,12 @@ def dig(data: object, *path: str | int) -> Any:
         else:
             return None
     return data
+
+
+def items(data: object, *path: str | int) -> list[Any]:
+    """Return the list at a path, or an empty one."""
+    value = dig(data, *path)
+    return list(value) if isinstance(value, list | tuple) else []
 
 
 def real(data: object, *path: str | int) -> float | None:

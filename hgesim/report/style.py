@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["DARK", "LIGHT", "channel_style", "log_ticks", "look", "name_lines", "new_figure", "power_of_ten", "stamp", "svg", "thin"]
+__all__ = ["DARK", "LIGHT", "channel_style", "log_ticks", "look", "name_lines", "new_figure", "stamp", "svg", "thin"]
 
 # Okabe-Ito hues, darkened or lightened until lines and small text keep 3:1 against the ground.
 LIGHT = {
@@ -141,19 +141,15 @@ def name_lines(axes: Axes, entries: list[tuple[float, str, Any]], gap: float = 0
         )  # fmt: skip
 
 
-def power_of_ten(value: float, _position: int) -> str:
-    """Write a power of ten with a raised exponent in plain text, for axes of figures that parse no mathematics."""
-    exponent = round(float(np.log10(value))) if value > 0 else 0
-    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-
-
 def thin(x: FloatArray, y: FloatArray, most: int = 2400) -> tuple[FloatArray, FloatArray]:
     """Keep the least and greatest of each of `most` / 2 equal stretches, so that no peak is lost."""
     if len(x) <= most:
         return x, y
     size = -(-len(x) // (most // 2))
     count = -(-len(x) // size)
-    block = np.pad(np.nan_to_num(y, posinf=0.0, neginf=0.0), (0, count * size - len(y)), mode="edge").reshape(count, size)
+    block = np.pad(np.nan_to_num(y, posinf=0.0, neginf=0.0), (0, count * size - len(y)), mode="edge").reshape(
+        count, size
+    )
     start = size * np.arange(count)
     keep = np.unique([start, start + block.argmin(axis=1), start + block.argmax(axis=1), np.full(count, len(x) - 1)])
     keep = keep[keep < len(x)]
@@ -161,13 +157,17 @@ def thin(x: FloatArray, y: FloatArray, most: int = 2400) -> tuple[FloatArray, Fl
 
 
 def log_ticks(axes: Axes) -> None:
-    """Label a logarithmic y axis without mathematical markup, which is switched off because labels are hostile."""
+    """Label a logarithmic y axis in plain text: figures parse no mathematical markup, because labels are hostile."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     low, high = axes.get_ylim()
-    plain = FuncFormatter(lambda value, _: f"{value:g}".replace("e-0", "e−").replace("e-", "e−"))
-    axes.yaxis.set_major_formatter(plain)
-    axes.yaxis.set_minor_formatter(plain if high / low < 12 else NullFormatter())
+    raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    decades = FuncFormatter(lambda value, _: "10" + str(round(float(np.log10(value)))).translate(raised))
+    plain = FuncFormatter(lambda value, _: f"{value:.2g}")
+    narrow = high < 12 * low
+    axes.yaxis.set_major_formatter(plain if narrow else decades)
+    axes.yaxis.set_minor_formatter(plain if narrow else NullFormatter())
+    axes.tick_params(which="minor", labelsize=7.5)
 
 
 def svg(figure: Figure, name: str, alt: str) -> str:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hgesim.report.network_figure import _colour_scale, draw_network
+from hgesim.report.network_figure import colour_scale, draw_network
 from hgesim.report.outcome_figure import controls_panel, loss_panel, outputs_panel
 from hgesim.report.points import Point, case_name, cases, operating_points
 from hgesim.report.record import Record, read_record, real
-from hgesim.report.style import LIGHT, look, new_figure, stamp
+from hgesim.report.style import LIGHT, look, new_figure
 from hgesim.report.words import headline, task_name
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["case_of_interest", "invalid_mark", "points_of_interest", "summary_figure"]
@@ -31,50 +32,45 @@ def summary_figure(folder: Path) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        On white, 15 by 4.4 inch; not known to pyplot.
+        On white, 15 by 4.6 inch; not known to pyplot.
     """
     record = read_record(folder)
     with look():
-        figure = new_figure(15.0, 4.4)
+        figure = new_figure(15.0, 4.6)
         figure.set_facecolor(LIGHT["paper"])
-        grid = figure.add_gridspec(
-            2,
-            4,
-            width_ratios=(1.75, 1.2, 0.95, 0.95),
-            left=0.005,
-            right=0.985,
-            bottom=0.125,
-            top=0.86,
-            wspace=0.3,
-            hspace=0.55,
-        )
         kind, sentence = headline(record)
         colour = {"good": "green", "open": "amber", "bad": "orange"}[kind]
-        figure.text(0.012, 0.965, task_name(record.result), fontsize=13, weight="bold", va="top")
-        figure.text(0.985, 0.965, sentence, fontsize=9.5, color=LIGHT[colour], ha="right", va="top")
-        _, after, case = points_of_interest(record)
-        network = figure.add_subplot(grid[:, 0])
-        if record.network is not None:
-            most = float(np.abs(after.bonds).max(initial=0.0)) if after else 0.0
-            draw_network(network, record.network, after, _colour_scale([after] if after else []), most)
-            if after:
-                network.set_title(
-                    f"bond currents for inputs {case_name(cases(record)[case])}" if cases(record) else "bond currents",
-                    loc="center",
-                )
-        else:
-            network.axis("off")
-        loss_panel(figure.add_subplot(grid[0, 1]), record)
-        controls = figure.add_subplot(grid[1, 1])
+        figure.text(0.012, 0.965, task_name(record.result)[:40], fontsize=14, weight="bold", va="top")
+        figure.text(0.988, 0.955, sentence, fontsize=10, color=LIGHT[colour], ha="right", va="top")
+        _network_panel(figure.add_axes((0.0, 0.02, 0.305, 0.84)), record)
+        loss_panel(figure.add_axes((0.365, 0.61, 0.215, 0.24)), record)
+        controls = figure.add_axes((0.365, 0.125, 0.215, 0.33))
         controls_panel(controls, record, raw=False)
-        controls.set_title("controls")
-        left = figure.add_subplot(grid[:, 2])
-        right = figure.add_subplot(grid[:, 3], sharey=left)
+        controls.set_title("control voltages")
+        left = figure.add_axes((0.68, 0.125, 0.148, 0.725))
+        right = figure.add_axes((0.84, 0.125, 0.148, 0.725), sharey=left)
         outputs_panel(left, record, "initial")
         outputs_panel(right, record, "final")
         right.set_ylabel("")
-        stamp(figure, invalid_mark(record))
+        right.tick_params(labelleft=False)
+        if not record.valid:
+            figure.text(0.5, 0.5, invalid_mark(record), fontsize=44, color=LIGHT["orange"], alpha=0.25, rotation=12,
+                        ha="center", va="center", weight="bold", zorder=10)  # fmt: skip
     return figure
+
+
+def _network_panel(axes: Axes, record: Record) -> None:
+    """Draw the network at the end of the run."""
+    if record.network is None:
+        axes.axis("off")
+        return
+    _, after, case = points_of_interest(record)
+    most = float(np.abs(after.bonds).max(initial=0.0)) if after else 0.0
+    draw_network(axes, record.network, after, colour_scale([after] if after else []), most)
+    rows = cases(record)
+    if after:
+        end = "after" if record.valid else "at the end of the record"
+        axes.set_title(f"bond currents {end}" + (f", inputs {case_name(rows[case])}" if rows else ""), loc="center")
 
 
 def invalid_mark(record: Record) -> str:

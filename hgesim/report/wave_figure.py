@@ -9,7 +9,7 @@ import numpy as np
 
 from hgesim.report.points import case_name, cases
 from hgesim.report.record import FloatArray, Record, dig, numbers, text
-from hgesim.report.style import LIGHT, channel_style, new_figure, power_of_ten, thin
+from hgesim.report.style import LIGHT, channel_style, log_ticks, new_figure, thin
 from hgesim.report.waves import Timeline, carriers, difference, mixer_nets, read_timeline, read_waves, spectrum, window
 from hgesim.report.words import axis_scale
 
@@ -128,8 +128,9 @@ def _case_names(axes: Axes, record: Record, timeline: Timeline | None, epoch: in
     if timeline is None or len(rows) != timeline.cases or len(rows) > 8:
         return
     for case, (start, stop) in zip(rows, timeline.holds(epoch), strict=True):
-        axes.text(5e2 * (start + stop), 1.03, f"{case_name(case)} → {text(case, 'target')}", transform=axes.get_xaxis_transform(),
-                  ha="center", va="bottom", fontsize=8, color=LIGHT["soft"])  # fmt: skip
+        name = f"{case_name(case)} → {text(case, 'target')}"
+        middle, across = 5e2 * (start + stop), axes.get_xaxis_transform()
+        axes.text(middle, 1.03, name, transform=across, ha="center", va="bottom", fontsize=8, color=LIGHT["soft"])
 
 
 def spectrum_figure(record: Record) -> tuple[Figure, int] | None:
@@ -174,8 +175,7 @@ def spectrum_figure(record: Record) -> tuple[Figure, int] | None:
         xlabel="frequency (kHz)",
         ylabel=f"amplitude ({label})",
     )
-    axes.yaxis.set_major_formatter(power_of_ten)
-    axes.yaxis.set_minor_formatter("")
+    log_ticks(axes)
     _mark_carriers(axes, record)
     axes.legend(loc="upper right", fontsize=8, ncols=2, bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
     return figure, drawn[-1][1][2]

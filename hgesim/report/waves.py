@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hgesim.report.record import FloatArray, Record, dig, real, text
+from hgesim.report.record import FloatArray, Record, dig, items, real, text
 
 __all__ = ["Carrier", "Timeline", "carriers", "mixer_nets", "read_timeline", "read_waves", "spectrum", "window"]
 
@@ -72,7 +72,7 @@ def carriers(result: Mapping[str, Any]) -> tuple[Carrier, ...]:
     """Read the carriers of the plan."""
     found = [
         Carrier(text(tone, "channel"), frequency)
-        for tone in dig(result, "plan", "carriers") or []
+        for tone in items(result, "plan", "carriers")
         if (frequency := real(tone, "frequency")) is not None and frequency > 0
     ]
     return tuple(found)

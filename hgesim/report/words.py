@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hgesim.report.record import Record, dig, real, text
+from hgesim.report.record import Record, items, real, text
 from hgesim.units import show_quantity
 
-__all__ = ["amount", "axis_scale", "headline", "percent", "reason", "signed", "task_name"]
+__all__ = ["amount", "axis_scale", "headline", "percent", "reason", "signed", "task_name", "whole"]
 
 PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"))
 VERDICTS = {
@@ -30,7 +30,7 @@ def amount(value: float | None, unit: str) -> str:
     """Write a value with an SI prefix and a true minus, or a dash for none."""
     if value is None or not math.isfinite(value):
         return "–"
-    return show_quantity(value, unit, 2).replace("-", "−").replace(" u", " µ").replace("u", "µ")
+    return show_quantity(value, unit, 2).replace("-", "−").replace(" u", " µ")
 
 
 def signed(value: float | None, unit: str) -> str:
@@ -104,11 +104,12 @@ def reason(record: Record) -> list[str]:
             of = f" of {amount(planned, 's')} planned" if planned else ""
             said.append(f"Simulated: {amount(reached, 's')}{of}.")
         said.append(
-            "What follows is the record of a run that does not count; it says nothing on whether the task can be solved."
+            "What follows is the record of a run that does not count; it says nothing on whether the task can be "
+            "solved."
         )
     elif not record.learnt and (why := text(result, "reason")):
         said.append(why)
-    railed = [str(net) for net in dig(result, "railed") or [] if isinstance(net, str)] if result else []
+    railed = [net for net in items(result, "railed") if isinstance(net, str)]
     if railed:
         said.append(f"Sat at a supply rail at the end: {', '.join(railed)}.")
     first, last = real(result, "separation", "network", "initial"), real(result, "separation", "network", "final")
@@ -126,3 +127,8 @@ def reason(record: Record) -> list[str]:
 def _planned(result: Mapping[str, Any]) -> float | None:
     epoch, epochs = real(result, "timeline", "epoch"), real(result, "timeline", "epochs")
     return epoch * epochs if epoch is not None and epochs is not None else None
+
+
+def whole(value: float | None) -> str:
+    """Write a count with narrow spaces between thousands."""
+    return "–" if value is None else f"{round(value):,}".replace(",", "\u202f")

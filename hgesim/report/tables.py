@@ -1,0 +1,203 @@
+"""The parts of the page that are words and numbers: costs, honesty, settings, how to run it again."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hgesim.report.record import Record, dig, items, real, text
+from hgesim.report.words import amount, percent, signed, whole
+
+__all__ = ["costs", "escape", "facts", "honesty", "notes", "settings", "table"]
+
+
+def escape(words: object) -> str:
+    """Write anything as text of HTML."""
+    return html.escape(str(words), quote=True)
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, right: bool = False) -> str:
+    """Write a table of text; with `right`, cells after the first are numbers."""
+    kind = ' class="number"' if right else ""
+    lines = ["".join(f"<th>{escape(cell)}</th>" for cell in head)] if any(head) else []
+    for first, *rest in rows:
+        lines.append(f"<td>{escape(first)}</td>" + "".join(f"<td{kind}>{escape(cell)}</td>" for cell in rest))
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>" if lines else ""
+
+
+def facts(record: Record) -> str:
+    """Write the key figures at the top."""
+    result = record.result
+    shown: list[tuple[str, str]] = []
+    first, last = real(result, "loss", "initial"), real(result, "loss", "final")
+    if first is not None and last is not None and min(first, last) >= 0:
+        shown.append(("error in the loop, rms", f"{amount(first**0.5, 'V')} → {amount(last**0.5, 'V')}"))
+    first, last = (real(result, "separation", "network", when) for when in ("initial", "final"))
+    if first is not None:
+        shown.append(("separation, network alone", f"{signed(first, 'A')} → {signed(last, 'A')}"))
+    if (margin := real(result, "margin")) is not None:
+        asked = real(result, "task", "margin")
+        shown.append(
+            ("margin, of the swing", percent(margin) + (f" (asked: {percent(asked)})" if asked is not None else ""))
+        )
+    shown += [
+        (name, whole(count))
+        for name, key in (("transistors", "transistors"),)
+        if (count := real(result, key)) is not None
+    ]
+    shown += [
+        (name, amount(value, "s"))
+        for name, key in (("simulated", "simulated_s"), ("wall time", "wall_s"))
+        if (value := real(result, key)) is not None
+    ]
+    cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in shown)
+    return f'<dl class="facts">{cells}</dl>' if cells else ""
+
+
+def costs(record: Record) -> str:
+    """Write what the run took: size, time and energy."""
+    result = record.result
+    rows = [(name, whole(real(result, key))) for name, key in _COUNTS]
+    rows += [(name, amount(real(result, key), "s")) for name, key in _TIMES]
+    points, engine = real(result, "timepoints"), real(result, "engine_s")
+    if points and engine:
+        rows.append(("engine time for a point", amount(engine / points, "s")))
+    total, span = real(result, "energy_j", "total"), real(result, "simulated_s")
+    rows.append(("energy from the supplies", amount(total, "J")))
+    if total is not None and span:
+        rows.append(("mean supply power", amount(total / span, "W")))
+    rows = [row for row in rows if row[1] != "–"]
+    body = table(("", ""), rows, right=True) + _energy(record)
+    return f'<div class="side">{body}</div>' if body else ""
+
+
+_COUNTS = (
+    ("transistors", "transistors"),
+    ("nodes", "nodes"),
+    ("time points", "timepoints"),
+    ("Newton iterations", "iterations"),
+)
+_TIMES = (("simulated time", "simulated_s"), ("engine time", "engine_s"), ("wall time", "wall_s"))
+
+
+def _energy(record: Record) -> str:
+    """Write the energy of each kind of block, all instances together, with bars."""
+    parts = dig(record.result, "energy_j", "per_block")
+    names = list(parts) if isinstance(parts, Mapping) else []
+    found = [(str(name), value) for name in names if (value := real(parts, name)) is not None]
+    most = max((abs(value) for _, value in found), default=0.0)
+    if not most:
+        return ""
+    lines = "".join(
+        f'<tr><td>{escape(name)}</td><td class="number">{escape(amount(value, "J"))}</td>'
+        f'<td class="bar"><i style="width:{100 * max(value, 0.0) / most:.1f}%"></i></td></tr>'
+        for name, value in sorted(found, key=lambda entry: (-entry[1], entry[0]))
+    )
+    return f"<table><tr><th>energy by block</th><th></th><th></th></tr>{lines}</table>"
+
+
+def honesty(record: Record) -> str:
+    """Write what is ideal in this run and what it does not show."""
+    result, said = record.result, []
+    if record.valid:
+        said.append(
+            "The network alone decides: its exact output currents at the controls where the loop left them, without "
+            "dither and without electronics. The small error inside the loop would not do, because a loop whose "
+            "integrators are fast against the epoch follows each case and looks perfect."
+        )
+        alone, loop = (real(result, "separation", kind, "final") for kind in ("network", "loop"))
+        if alone is not None and loop is not None:
+            said.append(
+                f"Separation at the end: {signed(alone, 'A')} by the network alone, {signed(loop, 'A')} in the loop."
+            )
+    curvature, thermal = real(result, "dither", "curvature"), real(result, "dither", "thermal_voltage")
+    if curvature is not None:
+        said.append(
+            f"The dither is {amount(real(result, 'dither', 'amplitude'), 'V')} on every control, against "
+            f"kT/e = {amount(thermal, 'V')}. The loop sees the output averaged over it, which differs from the output "
+            f"without dither by at most {100 * curvature:.1f} % of the swing."
+        )
+    if (difference := real(result, "network_op", "twin_difference")) is not None:
+        said.append(
+            f"The simulator's own operating points of the network agree with the exact solution to {difference:.0e} "
+            "of full scale."
+        )
+    body = "".join(f"<p>{escape(words)}</p>" for words in said)
+    parts = [part for part in items(result, "ideal_parts") if isinstance(part, str)]
+    if parts:
+        body += (
+            "<p>Not made of transistors in this run:</p><ul>"
+            + "".join(f"<li>{escape(p)}</li>" for p in parts)
+            + "</ul>"
+        )
+    return body
+
+
+def settings(record: Record) -> str:
+    """Write how to run it again, and with which settings."""
+    body = ""
+    if record.config:
+        body += "<p>To repeat the run, save the settings at the end as <code>run.toml</code>:</p>"
+        body += "<pre>hgesim learn run.toml --out again</pre>"
+    if record.deck:
+        deck = Path(record.deck)
+        body += "<p>To run the stored circuit in the simulator by itself:</p>"
+        body += f"<pre>cd {escape(deck.parent.as_posix())}\nngspice -n -b {escape(deck.name)}</pre>"
+    body += _origin(record)
+    sections = {str(name): values for name, values in record.config.items() if isinstance(values, Mapping)}
+    tables = [
+        table((f"[{name}]", ""), [(str(key), _value(value)) for key, value in values.items() if value is not None])
+        for name, values in sections.items()
+    ]
+    if tables:
+        body += '<p class="soft">Resolved settings, in SI units; what is not listed took its default.</p>'
+        body += f'<div class="columns">{"".join(tables)}</div>'
+        body += f"<details><summary>The same as TOML</summary><pre>{escape(_toml(sections))}</pre></details>"
+    return body
+
+
+def _origin(record: Record) -> str:
+    result = record.result
+    engine = " ".join(part for part in (text(result, "engine", "name"), text(result, "engine", "version")) if part)
+    seeds = dig(result, "seeds")
+    listed = [f"{name} {value}" for name, value in sorted(seeds.items(), key=str)] if isinstance(seeds, Mapping) else []
+    words = [
+        f"Engine: {engine}" if engine else "",
+        f"netlist dialect: {text(result, 'engine', 'dialect')}" if text(result, "engine", "dialect") else "",
+        f"hgesim {text(result, 'hgesim_version')}" if text(result, "hgesim_version") else "",
+        f"seeds: {', '.join(listed)}" if listed else "",
+    ]
+    said = "; ".join(word for word in words if word)
+    return f"<p>{escape(said)}.</p>" if said else ""
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return ", ".join(_value(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write settings as TOML; JSON's way with text, numbers and lists is TOML's too."""
+    lines = []
+    for name, values in sections.items():
+        lines += [
+            f"[{name}]",
+            *(f"{key} = {json.dumps(value)}" for key, value in values.items() if value is not None),
+            "",
+        ]
+    return "\n".join(lines).strip()
+
+
+def notes(record: Record) -> str:
+    """Write what could not be shown, and the engine's last words when the run does not count."""
+    body = "".join(f"<p>{escape(note)}</p>" for note in record.notes)
+    if not record.valid and record.log:
+        lines = "\n".join(record.log)
+        body += f"<p>The last lines of engine.log:</p><pre>{escape(lines)}</pre>"
+    return body
