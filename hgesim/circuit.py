@@ -156,7 +156,7 @@ class CurrentSource:
     name: str
     into: str
     out_of: str
-    wave: Dc
+    wave: Dc | Sine
     note: str = ""
 
 

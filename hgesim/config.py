@@ -86,7 +86,7 @@ class NetworkConfig(_Section):
     current: Ampere = 50e-9
     site_leak: Siemens = 1e-13
     temperature: Kelvin | None = None
-    site_capacitance: Farad = Field(default=2e-15, ge=0)
+    site_capacitance: Farad = Field(default=20e-15, ge=0)
 
 
 class TaskConfig(_Section):

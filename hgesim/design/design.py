@@ -84,7 +84,7 @@ class Design:
     loop: HomodyneLoop
     blocks: Mapping[str, Block]
     probes: tuple[str, ...] = ()
-    site_capacitance: float = 2e-15
+    site_capacitance: float = 20e-15
     temperature: float = 300.0
     _circuit: Circuit = field(init=False, repr=False, compare=False)
 
@@ -237,7 +237,7 @@ def _start(network: Network, loop: HomodyneLoop) -> tuple[tuple[Element, ...], t
 
     A hopping network's operating point is hard to find from afar; beside a learning loop it would have to be found
     together with all the electronics. So the sites are held (to the microvolt) where the exact solution has them until
-    the start gate lets go, two microseconds later and long before anything is learnt.
+    the start gate lets go, nanoseconds later and long before anything is learnt.
     """
     voltages = np.array(loop.start_voltages(network))
     potentials = np.round(network.solve(voltages).potentials, 6).tolist()

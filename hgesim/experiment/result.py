@@ -58,6 +58,7 @@ def run_figures(design: Design, run: RunResult) -> dict[str, Any]:
 def _ideal_parts(design: Design) -> list[str]:
     parts = [
         "data, target, hold, dither and reference sources",
+        "what holds the start for the first 20 ns",
         "supplies",
         "threshold resistor",
         "dopant network: mean-field model",

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from hgesim.blocks import KINDS, TECHNOLOGIES, Block, Technology
 from hgesim.circuit import (
     BlockInstance,
+    CurrentSource,
     Dc,
     Element,
     Pulse,
@@ -47,6 +48,9 @@ TARGET = "target"
 DRIVE = ("drivep", "driven")
 START_GATE = "start_gate"
 _EDGE = 1e-6
+# The start lets go within 20 ns: the inputs, which ramp from time 0, have moved by a hundred microvolts then.
+_START_EDGE = 1e-8
+_GENERATOR_OHMS = 1.0
 # What an integrator sees instead of its low-pass at rate 0: about the low-pass's own resistance.
 _REST_OHMS = 250e3
 
@@ -244,7 +248,7 @@ class HomodyneLoop:
                 "v_start",
                 START_GATE,
                 "0",
-                Pulse(1.0, 0.0, 2 * _EDGE, 2 * line.stop, _EDGE),
+                Pulse(1.0, 0.0, 2 * _START_EDGE, 2 * line.stop, _START_EDGE),
                 "holds the start, then lets go",
             ),
         ]
@@ -259,10 +263,8 @@ class HomodyneLoop:
         capacitance = place.default("integrator", "c")
         resistance = self.settings.slowness * self.timeline.window / (capacitance * (rate if rate > 0 else 1.0))
         return [
-            VoltageSource(
-                f"v_ref_{name}", f"ref_{name}", "0", Sine(self.settings.reference, channel.carrier), "reference"
-            ),
-            VoltageSource(f"v_dither_{name}", f"dither_{name}", "0", Sine(channel.dither, channel.carrier), "dither"),
+            *_tone(f"ref_{name}", Sine(self.settings.reference, channel.carrier), "reference"),
+            *_tone(f"dither_{name}", Sine(channel.dither, channel.carrier), "dither"),
             place(
                 "mixer",
                 name,
@@ -308,6 +310,18 @@ class _Placer:
                 remedy=f"add {parameter}=... to the line .subckt {self.blocks[kind].subckt}",
             )
         return values[parameter]
+
+
+def _tone(net: str, wave: Sine, note: str) -> list[Element]:
+    """Drive a net from a generator of 1 ohm: a source without a branch current for the simulator to agree on.
+
+    An ideal voltage source that drives an integrator's capacitor has a branch current of capacitance over step times
+    the rounding of a voltage; at short steps that never settles, and the run dies.
+    """
+    return [
+        CurrentSource(f"i_{net}", net, "0", Sine(wave.amplitude / _GENERATOR_OHMS, wave.frequency), note),
+        Resistor(f"r_{net}", net, "0", _GENERATOR_OHMS, f"generator of {note}"),
+    ]
 
 
 def rails_of(block: Block) -> Technology:

@@ -141,7 +141,7 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
     elif isinstance(element, Capacitor):
         lines = [f"{element.name} {element.a} {element.b} {spice_number(element.farads)}"]
     elif isinstance(element, CurrentSource):
-        lines = [f"{element.name} {element.out_of} {element.into} dc {spice_number(element.wave.value)}"]
+        lines = [f"{element.name} {element.out_of} {element.into} {_steady(element.wave)}"]
     elif isinstance(element, Transconductance):
         nets = f"{element.out_of} {element.into} {element.plus} {element.minus}"
         lines = [f"{element.name} {nets} {spice_number(element.siemens)}"]
@@ -157,13 +157,17 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
     return lines
 
 
+def _steady(wave: Dc | Sine) -> str:
+    if isinstance(wave, Dc):
+        return f"dc {spice_number(wave.value)}"
+    return f"sin(0 {spice_number(wave.amplitude)} {spice_number(wave.frequency)})"
+
+
 def _voltage(source: VoltageSource, analysis: Transient | CaseSweep) -> list[str]:
     wave, n = source.wave, spice_number
     start = f"{source.name} {source.plus} {source.minus}"
-    if isinstance(wave, Dc):
-        return [f"{start} dc {n(wave.value)}"]
-    if isinstance(wave, Sine):
-        return [f"{start} sin(0 {n(wave.amplitude)} {n(wave.frequency)})"]
+    if isinstance(wave, Dc | Sine):
+        return [f"{start} {_steady(wave)}"]
     if isinstance(wave, Steps):
         return [f"{start} pwl({' '.join(f'{n(t)} {n(v)}' for t, v in wave.points)}) r=0"]
     if isinstance(wave, Pulse):

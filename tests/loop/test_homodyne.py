@@ -11,6 +11,7 @@ from small_designs import ohmic_star, small_loop, small_star
 from hgesim.blocks import KINDS, TECHNOLOGIES, Block, block_from_file
 from hgesim.circuit import (
     BlockInstance,
+    CurrentSource,
     Dc,
     Element,
     Pulse,
@@ -40,6 +41,14 @@ def source(parts: dict[str, Element], name: str) -> VoltageSource:
     return found
 
 
+def tone(parts: dict[str, Element], net: str) -> Sine:
+    """Return the open-circuit voltage of the generator at a net."""
+    drive, inner = parts[f"i_{net}"], parts[f"r_{net}"]
+    assert isinstance(drive, CurrentSource) and isinstance(drive.wave, Sine) and isinstance(inner, Resistor)
+    assert (drive.into, drive.out_of) == (inner.a, inner.b) == (net, "0")
+    return Sine(drive.wave.amplitude * inner.ohms, drive.wave.frequency)
+
+
 def block(parts: dict[str, Element], name: str) -> BlockInstance:
     found = parts[name]
     assert isinstance(found, BlockInstance)
@@ -64,15 +73,15 @@ def test_each_branch_uses_its_own_carrier_net_and_dither() -> None:
     parts = wire(loop, network)
     for channel in loop.channels(network):
         name = channel.name
-        assert source(parts, f"v_ref_{name}").wave == Sine(0.25, channel.carrier)
-        assert source(parts, f"v_dither_{name}").wave == Sine(channel.dither, channel.carrier)
+        assert tone(parts, f"ref_{name}") == Sine(0.25, channel.carrier)
+        assert tone(parts, f"dither_{name}") == Sine(channel.dither, channel.carrier)
         mixer, lowpass, integrator = (block(parts, f"x_{kind}_{name}") for kind in ("mixer", "lowpass", "integrator"))
         coupler = block(parts, "x_coupler")
         assert (mixer.nets["xp"], mixer.nets["xn"]) == (coupler.nets["outp"], coupler.nets["outn"])
-        assert mixer.nets["lo"] == source(parts, f"v_ref_{name}").plus
+        assert mixer.nets["lo"] == f"ref_{name}"
         assert [lowpass.nets[p] for p in ("inp", "inn")] == [mixer.nets[p] for p in ("outp", "outn")]
         assert [integrator.nets[p] for p in ("inp", "inn")] == [lowpass.nets[p] for p in ("outp", "outn")]
-        assert integrator.nets["dither"] == source(parts, f"v_dither_{name}").plus
+        assert integrator.nets["dither"] == f"dither_{name}"
         assert integrator.nets["out"] == channel.net
     readout, loss = block(parts, "x_readout"), block(parts, "x_loss")
     assert readout.nets["inp"] == "el_e0"

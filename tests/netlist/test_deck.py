@@ -93,7 +93,7 @@ def test_elements_stand_as_documented() -> None:
     assert "rbond_0 mu_n el_e0 3.3333333333333335e+06 ; bond n-e0" in lines
     assert "g_target el_e0 0 target 0 5e-08 ; target current: the read-out's output is the error" in lines
     assert "b_start_e3 0 low_e3_p i=1e-06*v(start_gate)*(v(el_e3)-(-1e-01))" in [line.split(" ; ")[0] for line in lines]
-    assert any(line.startswith("v_ref_e4 ref_e4 0 sin(0 3e-01 7e+03)") for line in lines)
+    assert any(line.startswith("i_ref_e4 0 ref_e4 sin(0 3e-01 7e+03)") for line in lines)
     assert "v_data_e1 el_e1 0 pwl(0e+00 3e-01 1e-04 -3e-01" in text
     assert lines[0] == "* homodyne learning of AND by 1 sites"
 
