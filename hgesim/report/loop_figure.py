@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hgesim.report.record import Record, dig, items
+from hgesim.report.record import Record, dig, items, text
 from hgesim.report.style import LIGHT, new_figure
 from hgesim.report.waves import carriers
 from hgesim.report.words import amount
@@ -31,11 +31,13 @@ BLOCKS: tuple[tuple[str, str, str, Spot], ...] = (
 
 
 def technologies(record: Record) -> dict[str, str]:
-    """Return the technology of each block, as the run stored it."""
+    """Return the technology of each block: what the run stored, else what its settings asked for."""
     found = dig(record.result, "technology")
-    if isinstance(found, str):
-        return {name: found for name, *_ in BLOCKS}
-    return {str(k): str(v) for k, v in found.items() if isinstance(v, str)} if isinstance(found, Mapping) else {}
+    if isinstance(found, Mapping):
+        return {str(name): value for name, value in found.items() if isinstance(value, str)}
+    common = text(record.config, "circuit", "technology")
+    asked = {name: text(record.config, "circuit", name) or common for name, *_ in BLOCKS}
+    return {name: value for name, value in asked.items() if value}
 
 
 def loop_figure(record: Record) -> Figure:
@@ -110,7 +112,7 @@ def _names(axes: Any, record: Record, known: Mapping[str, str]) -> None:
         colour = LIGHT["orange"] if technology == IDEAL else LIGHT["blue"] if name in known else LIGHT["soft"]
         axes.text(x, y - drop - 0.3, technology[:20], ha="center", va="top", fontsize=8.5, color=colour)
     network = record.network
-    size = f"\n{network.n_sites} sites\n{network.n_bonds} bonds\n{network.temperature:g} K" if network else ""
+    size = f"\n{network.n_sites} sites\n{network.n_electrodes} electrodes\n{network.n_bonds} bonds" if network else ""
     axes.text(1.0, 0.0, f"network{size}", ha="center", va="center", color=LIGHT["green"], linespacing=1.3)
     tones = carriers(record.result)
     names = ", ".join(str(label)[:10] for label in items(record.result, "task", "inputs")[:4])

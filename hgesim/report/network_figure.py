@@ -185,8 +185,7 @@ def _draw_electrode(axes: Axes, network: Network, place: FloatArray, number: int
     colour = ROLE_COLOURS.get(role, LIGHT["soft"])
     axes.scatter(place[0], place[1], s=70, marker="s", c=colour, edgecolors=LIGHT["paper"], linewidths=0.8, zorder=5)
     label = network.electrode_labels[number]
-    label = label if len(label) <= 12 else label[:11] + "…"
-    lines = [f"{label} {role}"]
+    lines = [f"{label} {role}"] if len(label) <= 4 else [label if len(label) <= 10 else label[:9] + "…", role]
     if point is not None:
         lines.append(signed(point.currents[number], "A") if role == "output" else signed(point.volts[number], "V"))
     away = place / (float(np.linalg.norm(place)) or 1.0)
@@ -211,7 +210,7 @@ def _current_key(figure: Figure, most: float) -> None:
 
 
 def _colour_key(figure: Figure, scale: ScalarMappable, point: Point) -> None:
-    axes = figure.add_axes((0.64, 0.045, 0.25, 0.02))
+    axes = figure.add_axes((0.56, 0.045, 0.25, 0.02))
     bar = figure.colorbar(scale, cax=axes, orientation="horizontal")
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=2, labelsize=8)

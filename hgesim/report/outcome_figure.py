@@ -65,6 +65,10 @@ def outputs_panel(axes: Axes, record: Record, when: str) -> None:
     """
     rows = cases(record)
     stored = [real(case, end) for case in rows for end in ("initial", "final")]
+    if not any(value is not None for value in stored):
+        axes.set_title("outputs")
+        _empty(axes, "not stored")
+        return
     unit, label = axis_scale([value for value in stored if value is not None], "A")
     y = np.array([np.nan if (found := real(case, when)) is None else found / unit for case in rows])
     targets = numbers([dig(case, "target") for case in rows])
@@ -73,12 +77,11 @@ def outputs_panel(axes: Axes, record: Record, when: str) -> None:
     if len(rows) <= 16:
         names = [f"{case_name(case)} → {target:g}" for case, target in zip(rows, targets, strict=True)]
         axes.set_xticks(x, names, fontsize=8.5 if len(rows) <= 8 else 6.5)
-    _margin_band(axes, y, targets, label)
+    _margin_band(axes, y * unit, targets, unit)
+    _focus(axes, record, unit)
     threshold = threshold_currents(record)[when == "final"]
     if threshold is not None:
-        axes.axhline(threshold / unit, color=LIGHT["ink"], lw=1.1, ls=(0, (5, 3)), zorder=2)
-        axes.annotate("threshold", (0.0, threshold / unit), (4, 3), xycoords=("axes fraction", "data"),
-                      textcoords="offset points", fontsize=8, color=LIGHT["soft"])  # fmt: skip
+        _threshold_line(axes, threshold, unit)
     levels = target_levels(record, threshold)
     for k, target in enumerate(targets):
         if levels is not None and target in (0.0, 1.0):
@@ -93,19 +96,46 @@ def outputs_panel(axes: Axes, record: Record, when: str) -> None:
     axes.scatter(x[other], y[other], s=50, c=LIGHT["green"], zorder=5)
     end = "after" if record.valid else "at the end of the record"
     axes.set_title("before" if when == "initial" else end)
-    axes.margins(y=0.18)
 
 
-def _margin_band(axes: Axes, y: FloatArray, targets: FloatArray, unit: str) -> None:
+def _focus(axes: Axes, record: Record, unit: float) -> None:
+    """Let the outputs fill the height: thresholds and levels count as far as they lie near them."""
+    ends = ("initial", "final")
+    seen = [real(case, end) for case in cases(record) + items(record.result, "outputs_loop") for end in ends]
+    dots = np.array([value for value in seen if value is not None])
+    if not len(dots):
+        return
+    size = float(np.ptp(dots)) or float(np.abs(dots).max()) or unit
+    lines = [line for threshold in threshold_currents(record) for line in _lines(record, threshold)]
+    near = [line for line in lines if dots.min() - size < line < dots.max() + size]
+    low, high = min([dots.min(), *near]), max([dots.max(), *near])
+    axes.set_ylim((low - 0.1 * (high - low)) / unit, (high + 0.28 * (high - low)) / unit)
+
+
+def _lines(record: Record, threshold: float | None) -> list[float]:
+    return [] if threshold is None else [threshold, *(target_levels(record, threshold) or ())]
+
+
+def _threshold_line(axes: Axes, threshold: float, unit: float) -> None:
+    low, high = axes.get_ylim()
+    beyond = "" if low < threshold / unit < high else f" {signed(threshold, 'A')}, out of view"
+    axes.axhline(threshold / unit, color=LIGHT["ink"], lw=1.1, ls=(0, (5, 3)), zorder=2)
+    where = min(max(threshold / unit, low), low + 0.78 * (high - low))
+    axes.annotate("threshold" + beyond, (0.0, where), (4, 3), xycoords=("axes fraction", "data"),
+                  textcoords="offset points", fontsize=8, color=LIGHT["soft"])  # fmt: skip
+
+
+def _margin_band(axes: Axes, y: FloatArray, targets: FloatArray, unit: float) -> None:
+    """Shade the gap between the classes, from outputs `y` in ampere, and say how wide it is."""
     ones, zeros = y[(targets == 1) & np.isfinite(y)], y[(targets == 0) & np.isfinite(y)]
     if not len(ones) or not len(zeros):
         return
     floor, roof = float(ones.min()), float(zeros.max())
     gap, swing = floor - roof, float(np.nanmax(y) - np.nanmin(y))
     colour = LIGHT["green"] if gap > 0 else LIGHT["orange"]
-    axes.axhspan(min(floor, roof), max(floor, roof), color=colour, alpha=0.14, lw=0, zorder=0)
-    words = f"separation {gap:+.3g} {unit}".replace("-", "−")
-    words += f", margin {percent(gap / swing)}" if gap > 0 and swing > 0 else ": classes overlap"
+    axes.axhspan(min(floor, roof) / unit, max(floor, roof) / unit, color=colour, alpha=0.14, lw=0, zorder=0)
+    words = f"separation {signed(gap, 'A')}"
+    words += f"\nmargin {percent(gap / swing)}" if gap > 0 and swing > 0 else "\nclasses overlap"
     axes.annotate(
         words, (0.99, 0.985), xycoords="axes fraction", ha="right", va="top", fontsize=8.5, color=colour, weight="bold"
     )
@@ -116,7 +146,7 @@ def _loop_marks(axes: Axes, record: Record, when: str, unit: float) -> None:
     for k, case in enumerate(items(record.result, "outputs_loop")):
         if (value := real(case, when)) is not None:
             axes.scatter(
-                k + 0.2, value / unit, s=26, marker="D", c="none", edgecolors=LIGHT["soft"], linewidths=1.0, zorder=4
+                k + 0.27, value / unit, s=26, marker="D", c="none", edgecolors=LIGHT["soft"], linewidths=1.0, zorder=4
             )
 
 
@@ -129,17 +159,24 @@ def history_time(record: Record) -> FloatArray:
 def learning_figure(record: Record) -> Figure | None:
     """Draw loss, separation and controls over time; None when nothing of it is stored."""
     has_history = any(len(numbers(record.result, "history", key)) for key in ("loss", "separation", "threshold"))
+    if not has_history:
+        return _controls_alone(record)
     figure = new_figure(10.4, 5.2)
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.15), wspace=0.24, hspace=0.48)
     figure.subplots_adjust(0.075, 0.095, 0.935, 0.94)
     right = figure.add_subplot(grid[:, 1])
-    drawn = controls_panel(right, record)
+    controls_panel(right, record)
     right.set_title("control voltages")
-    if not (has_history or drawn):
-        return None
     loss_panel(figure.add_subplot(grid[0, 0]), record)
     separation_panel(figure.add_subplot(grid[1, 0]), record)
     return figure
+
+
+def _controls_alone(record: Record) -> Figure | None:
+    figure = new_figure(10.4, 3.6)
+    axes = figure.add_axes((0.075, 0.14, 0.86, 0.78))
+    axes.set_title("control voltages")
+    return figure if controls_panel(axes, record) else None
 
 
 def loss_panel(axes: Axes, record: Record) -> None:
@@ -240,9 +277,3 @@ def _millivolt(time: FloatArray, wave: FloatArray) -> tuple[FloatArray, FloatArr
 def _empty(axes: Axes, words: str) -> None:
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=LIGHT["soft"])
     axes.set(xticks=[], yticks=[])
-
-
-def separation_words(record: Record) -> str:
-    """Write the separation by the network alone before and after."""
-    first, last = (real(record.result, "separation", "network", end) for end in ("initial", "final"))
-    return "" if first is None or last is None else f"{signed(first, 'A')} → {signed(last, 'A')}"

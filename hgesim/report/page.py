@@ -11,7 +11,7 @@ import numpy as np
 from hgesim.report.loop_figure import loop_figure
 from hgesim.report.network_figure import network_figure, positions
 from hgesim.report.outcome_figure import learning_figure, outputs_figure
-from hgesim.report.points import case_name, cases
+from hgesim.report.points import Point, case_name, cases
 from hgesim.report.record import Record, read_record, real, text
 from hgesim.report.sheet import CSS
 from hgesim.report.style import look, stamp, svg
@@ -57,7 +57,7 @@ def write_report(folder: str | Path) -> Path:
 
 def _page(record: Record) -> str:
     kind, sentence = headline(record)
-    title = task_name(record.result)
+    title = task_name(record)
     version = text(record.result, "hgesim_version")
     eyebrow = " · ".join(["hgesim " + version if version else "hgesim", "learning in one circuit transient"])
     why = "".join(f'<p class="why">{escape(words)}</p>' for words in reason(record))
@@ -107,31 +107,27 @@ def _network(record: Record) -> str:
     name = f", inputs {case_name(rows[case])}" if rows else ""
     end = "end" if record.valid else "end of the record"
     figure = network_figure(network, before, after, (f"start{name}", f"{end}{name}"))
-    caption = (
-        f"{network.n_sites} sites and {network.n_electrodes} electrodes with {network.n_bonds} bonds at "
-        f"{network.temperature:g} K. "
-    )
+    caption = f"{network.n_sites} sites and {network.n_electrodes} electrodes, joined by {network.n_bonds} bonds. "
     if before is not None or after is not None:
         caption += (
             "Width and shade of a bond show its current, solved exactly (DC, no dither) from network.json at the "
-            "controls of the start and of the end, for the input case whose output changed most. Electrodes carry "
-            "their voltage, the output its current, positive out of the network. "
+            "controls of the start and of the end, for the "
+            + ("input case whose output changed most. " if rows else "first input case. ")
+            + "Electrodes carry their voltage, the output its current, positive out of the network. "
         )
-        caption += _agreement(record, case)
+        if rows:
+            caption += _agreement(network.output, (before, after), rows[case])
     if not positions(network)[1]:
         caption += "Positions are not stored: every site is drawn at the mean of its neighbours."
     return _figure(record, figure, "network", caption.strip())
 
 
-def _agreement(record: Record, case: int) -> str:
+def _agreement(output: int, points: tuple[Point | None, Point | None], case: object) -> str:
     """Say whether the drawing's output currents are those of result.json."""
-    before, after, _ = points_of_interest(record)
-    if record.network is None or not cases(record):
-        return ""
     pairs = [
-        (float(point.currents[record.network.output]), stored)
-        for point, when in ((before, "initial"), (after, "final"))
-        if point is not None and (stored := real(cases(record)[case], when)) is not None
+        (float(point.currents[output]), stored)
+        for point, when in zip(points, ("initial", "final"), strict=True)
+        if point is not None and (stored := real(case, when)) is not None
     ]
     if not pairs:
         return ""
@@ -181,6 +177,8 @@ def _learning(record: Record) -> str:
         "Right: control voltages at the ends of the epochs, over the raw transient with its dither; the threshold's "
         "voltage is dashed."
     )
+    if not record.result.get("history"):
+        caption = "Control voltages and the threshold's voltage, with their dither, from waveforms.nc."
     return _figure(record, learning_figure(record), "learning", caption)
 
 

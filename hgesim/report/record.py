@@ -18,7 +18,8 @@ from hgesim.network import Network, read_network
 __all__ = ["Record", "dig", "items", "numbers", "read_record", "real", "text"]
 
 FloatArray = NDArray[np.float64]
-LOG_LINES = 12
+LOG_LINES = 8
+_TELLING = ("error", "warning", "fatal", "singular", "abort", "too small", "fail", "convergence", "nan")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Record:
     deck : str
         Path of the deck inside the folder, or empty.
     log : tuple of str
-        Last lines of ``engine.log``.
+        Lines of ``engine.log`` that tell of trouble, and the last four.
     notes : tuple of str
         What could not be read, in plain words.
     """
@@ -166,8 +167,10 @@ def _tail(path: Path) -> tuple[str, ...]:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            file.seek(max(0, size - 8192))
+            file.seek(max(0, size - 32768))
             lines = file.read().decode("utf-8", errors="replace").splitlines()
     except OSError:
         return ()
-    return tuple(line[:200] for line in lines if line.strip())[-LOG_LINES:]
+    lines = [line[:200] for line in lines if line.strip()]
+    telling = [line for line in lines[:-4] if any(word in line.lower() for word in _TELLING)]
+    return (*telling[-LOG_LINES:], *lines[-4:])

@@ -102,10 +102,10 @@ def channel_style(number: int) -> dict[str, Any]:
 def stamp(figure: Figure, words: str) -> None:
     """Mark a figure of a run that does not count, so that it cannot pass for a success when cut out."""
     if words:
-        figure.text(0.995, 0.995, words, ha="right", va="top", fontsize=8, color=LIGHT["orange"], weight="bold")
+        figure.text(0.995, 0.005, words, ha="right", va="bottom", fontsize=8, color=LIGHT["orange"], weight="bold")
 
 
-def name_lines(axes: Axes, entries: list[tuple[float, str, Any]], gap: float = 0.055) -> None:
+def name_lines(axes: Axes, entries: list[tuple[float, str, Any]]) -> None:
     """Write the names of lines at their right ends, moved apart until none overlap.
 
     Parameters
@@ -114,13 +114,12 @@ def name_lines(axes: Axes, entries: list[tuple[float, str, Any]], gap: float = 0
         With final y limits.
     entries : list of (y, name, colour)
         Ends in data coordinates.
-    gap : float
-        Least distance in fractions of the height of the axes.
     """
     entries = [entry for entry in entries if np.isfinite(entry[0])]
     if not entries:
         return
-    gap = min(gap, 1.0 / len(entries))
+    height = axes.get_position().height * axes.get_figure(root=True).get_figheight() * 72  # type: ignore[union-attr]
+    gap = min(10.5 / height, 1.0 / len(entries))
     order = sorted(range(len(entries)), key=lambda k: entries[k][0])
     low, high = axes.get_ylim()
     wanted = np.array([(entries[k][0] - low) / (high - low) for k in order])
@@ -132,6 +131,8 @@ def name_lines(axes: Axes, entries: list[tuple[float, str, Any]], gap: float = 0
             mean, weight = pools.pop()
             before, count = pools.pop()
             pools.append([(mean * weight + before * count) / (weight + count), weight + count])
+    room = max(0.0, 1.0 - gap * (len(order) - 1))
+    pools = [[min(max(mean, 0.0), room), count] for mean, count in pools]
     placed = np.concatenate([np.full(int(count), mean) for mean, count in pools]) + gap * np.arange(len(order))
     for k, y in zip(order, placed, strict=True):
         _, name, colour = entries[k]

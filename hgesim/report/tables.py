@@ -199,5 +199,5 @@ def notes(record: Record) -> str:
     body = "".join(f"<p>{escape(note)}</p>" for note in record.notes)
     if not record.valid and record.log:
         lines = "\n".join(record.log)
-        body += f"<p>The last lines of engine.log:</p><pre>{escape(lines)}</pre>"
+        body += f"<p>From the end of engine.log:</p><pre>{escape(lines)}</pre>"
     return body

@@ -69,10 +69,10 @@ def axis_scale(values: ArrayLike, unit: str) -> tuple[float, str]:
     return (1.0, unit) if most == 0.0 else (PREFIXES[-1][0], PREFIXES[-1][1] + unit)
 
 
-def task_name(result: Mapping[str, Any]) -> str:
+def task_name(record: Record) -> str:
     """Name the task: ``AND gate``, or its kind."""
-    gate, kind = text(result, "task", "gate"), text(result, "task", "kind")
-    return f"{gate} gate" if gate else kind or "Learning run"
+    gate = text(record.result, "task", "gate") or text(record.config, "task", "gate")
+    return f"{gate} gate" if gate else text(record.result, "task", "kind") or "Learning run"
 
 
 def headline(record: Record) -> tuple[str, str]:
@@ -87,7 +87,7 @@ def headline(record: Record) -> tuple[str, str]:
     """
     if not record.valid:
         sentence = VERDICTS.get(record.verdict, f"The run ended with the unknown verdict {record.verdict!r}.")
-        return "bad", f"Not a valid simulation. {sentence}"
+        return "bad", sentence if record.verdict == "missing" else f"Not a valid simulation. {sentence}"
     if not record.learnt:
         return "open", "Valid simulation, but the task is not learnt."
     return "good", "Learnt: the network alone, at the final controls, solves the task."

@@ -112,9 +112,7 @@ def test_settings_can_be_run_again(good_run: Path) -> None:
     assert "design" not in settings and "temperature" not in settings["network"]
 
 
-@pytest.mark.parametrize(
-    "verdict", ["aborted", "interrupted", "nonfinite", "timeout", "engine-error", "end-not-reached", "something-new"]
-)
+@pytest.mark.parametrize("verdict", ["aborted", "end-not-reached", "something-new"])
 def test_invalid_run_never_says_learnt(changed_run: Callable[..., Path], verdict: str) -> None:
     page = read(changed_run(verdict=verdict, learnt=True, message="timestep too small; trouble with node el_e3"))
     words = said(page)
@@ -190,7 +188,7 @@ def test_any_key_may_be_missing_or_nonsense(changed_run: Callable[..., Path], ke
     read(folder)
     result = json.loads((folder / "result.json").read_text())
     (folder / "waveforms.nc").unlink()
-    for nonsense in ([None], 3, {"e1": None}):
+    for nonsense in ([None], {"e1": 3}, 3):
         put(folder, {**result, key: nonsense})
         read(folder)
 
