@@ -1,6 +1,6 @@
 """Put a block of your own into the loop: from a plain .subckt text and from a PySpice SubCircuit.
 
-    python examples/own_block.py [OUTPUT_FOLDER] [EPOCHS]
+python examples/own_block.py [OUTPUT_FOLDER] [EPOCHS]
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from hgesim._version import __version__
 
-
 # Where each public name lives; loaded on first use, so that `import hgesim` stays quick.
 _HOMES = {
     "Design": "hgesim.design",
@@ -40,7 +39,33 @@ _HOMES = {
     "to_pyspice": "hgesim.netlist",
     "write_network": "hgesim.network",
 }
-__all__ = ["__version__", *_HOMES]
+__all__ = [
+    "Design",
+    "Experiment",
+    "GateTask",
+    "HgeError",
+    "HomodyneLoop",
+    "LoopSettings",
+    "Network",
+    "Run",
+    "Timeline",
+    "__version__",
+    "block_from_file",
+    "block_from_pyspice",
+    "block_set",
+    "complete",
+    "dopant_disc",
+    "from_graph",
+    "lattice",
+    "learn",
+    "load_config",
+    "network_bench",
+    "plan_tones",
+    "random_geometric",
+    "read_network",
+    "to_pyspice",
+    "write_network",
+]
 
 if TYPE_CHECKING:
     from hgesim.blocks import block_from_file, block_from_pyspice
