@@ -255,3 +255,22 @@ def test_hints() -> None:
     assert nearest("rat", ["rate", "seed"]) == 'did you mean "rate"?'
     assert nearest("and", ["AND", "OR"]) == 'did you mean "AND"?'
     assert nearest("zzz", ["b", "a"]) == "one of: a, b"
+
+
+def test_public_names_are_where_they_are_said_to_be() -> None:
+    import hgesim
+
+    assert set(hgesim.__all__) == {"__version__", *hgesim._HOMES}
+    for name in hgesim.__all__:
+        assert getattr(hgesim, name) is not None
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = hgesim.nonsense
+
+
+def test_import_is_quick_and_light() -> None:
+    import subprocess
+    import sys
+
+    heavy = "('scipy', 'matplotlib', 'xarray', 'networkx', 'numpy')"
+    script = f"import sys, hgesim; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip() == "[]"
