@@ -15,13 +15,14 @@ NGSPICE = {
     "Debian 13 or newer": "apt-get install -y ngspice libngspice0",
     "Ubuntu": "apt-get install -y ngspice libngspice0",
     "macOS": "brew install ngspice libngspice",
-    "no root": "unpack the packages with apt-get download and dpkg -x, then set HGESIM_NGSPICE and SPICE_SCRIPTS",
+    "no root": "in a clone: make engine-local; else unpack the packages with apt-get download and dpkg -x, then set "
+    "HGESIM_NGSPICE and SPICE_SCRIPTS",
 }
 COMPILER = {"anywhere": 'pip install "hgesim[osdi]" (Linux x86_64), or put openvaf-r on PATH'}
 LINKER = {
     "Debian, Ubuntu": "apt-get install -y binutils",
     "macOS": "xcode-select --install",
-    "no root": "unpack binutils with apt-get download and dpkg -x and put its ld on PATH",
+    "no root": "in a clone: make engine-local; else unpack binutils with dpkg -x and put its ld on PATH",
 }
 CODE_MODELS = {
     "anywhere": "install the package ngspice beside libngspice0, or set SPICE_SCRIPTS to the folder of its spinit"

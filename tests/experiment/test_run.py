@@ -150,3 +150,18 @@ def test_an_unfinished_folder_is_no_result(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text('{"verdict": "ok"')
     with pytest.raises(RequestError, match=r"run\.no-result"):
         Run.load(tmp_path)
+
+
+def test_no_convergence_names_node_and_block(tmp_path: Path, osdi_engine: Engine) -> None:
+    """A block with an equation that has no solution: the run is aborted, says where, and is never scored."""
+    (tmp_path / "hopeless.sp").write_text(
+        ".subckt loss_hopeless e outp outn vp vn\n"
+        "b1 inner 0 v = v(inner) * v(inner) + 1 + v(e) * v(e)\n"
+        "r1 inner outp 1e3\nr2 outp 0 1e3\nr3 outn 0 1e3\n.ends\n"
+    )
+    run = learn(AND, tmp_path / "run", overrides=[*QUICK, f"circuit.loss={tmp_path / 'hopeless.sp'}"])
+    assert run.verdict == "aborted" and run.exit_code == 1 and not run.learnt
+    assert "loss" in run.result["message"] and "belongs to" in run.result["message"]
+    assert "loss" not in run.result and "separation" not in run.result
+    page = run.report().read_text()
+    assert "Not a valid simulation" in page
