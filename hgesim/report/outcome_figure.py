@@ -78,8 +78,9 @@ def outputs_panel(axes: Axes, record: Record, when: str) -> None:
         names = [f"{case_name(case)} → {target:g}" for case, target in zip(rows, targets, strict=True)]
         axes.set_xticks(x, names, fontsize=8.5 if len(rows) <= 8 else 6.5)
     _margin_band(axes, y * unit, targets, unit)
-    _focus(axes, record, unit)
-    threshold = threshold_currents(record)[when == "final"]
+    thresholds = threshold_currents(record)
+    threshold = thresholds[when == "final"]
+    _focus(axes, record, thresholds, unit)
     if threshold is not None:
         _threshold_line(axes, threshold, unit)
     levels = target_levels(record, threshold)
@@ -98,7 +99,7 @@ def outputs_panel(axes: Axes, record: Record, when: str) -> None:
     axes.set_title("before" if when == "initial" else end)
 
 
-def _focus(axes: Axes, record: Record, unit: float) -> None:
+def _focus(axes: Axes, record: Record, thresholds: tuple[float | None, float | None], unit: float) -> None:
     """Let the outputs fill the height: thresholds and levels count as far as they lie near them."""
     ends = ("initial", "final")
     seen = [real(case, end) for case in cases(record) + items(record.result, "outputs_loop") for end in ends]
@@ -106,7 +107,7 @@ def _focus(axes: Axes, record: Record, unit: float) -> None:
     if not len(dots):
         return
     size = float(np.ptp(dots)) or float(np.abs(dots).max()) or unit
-    lines = [line for threshold in threshold_currents(record) for line in _lines(record, threshold)]
+    lines = [line for threshold in thresholds for line in _lines(record, threshold)]
     near = [line for line in lines if dots.min() - size < line < dots.max() + size]
     low, high = min([dots.min(), *near]), max([dots.max(), *near])
     axes.set_ylim((low - 0.1 * (high - low)) / unit, (high + 0.28 * (high - low)) / unit)
