@@ -52,6 +52,7 @@ pre {{ background: var(--shade); padding: .8rem 1rem; white-space: pre-wrap; ove
 summary {{ cursor: pointer; color: var(--soft) }}
 @media print {{
   body {{ font-size: 10.5pt }} main {{ max-width: none; padding: 0 }}
+  .columns {{ columns: 2 14rem }} .facts {{ grid-template-columns: repeat(3, 1fr) }} details {{ display: none }}
   h2 {{ margin-top: 1.6rem }} h1, h2 {{ break-after: avoid }} figure, table, .facts {{ break-inside: avoid }}
 }}
 """
