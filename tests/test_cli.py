@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -127,36 +129,54 @@ def test_report_of_no_run(tmp_path: Path) -> None:
     one_line(hgesim("report", tmp_path), "run.no-result")
 
 
-def running(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
-    """Start a long run and wait until the engine writes waveforms."""
+@contextmanager
+def running(tmp_path: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a long run, wait until the engine writes waveforms, and leave nothing behind."""
     started = subprocess.Popen(
         [sys.executable, "-m", "hgesim.cli", "learn", str(AND), "--out", str(tmp_path / "run"), *QUICK[:2], *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=take_interrupts,
     )
     raw = tmp_path / "run" / "netlist" / "waveforms.raw"
-    for _ in range(600):
-        if raw.exists() and raw.stat().st_size > 200_000:
-            return started
-        time.sleep(0.1)
-    started.kill()
-    pytest.fail("the engine did not start")
+    try:
+        for _ in range(600):
+            if raw.exists() and raw.stat().st_size > 200_000:
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail("the engine did not start")
+        yield started
+    finally:
+        started.kill()
+        started.communicate()
 
 
 def children(pid: int) -> list[int]:
-    """Engines whose run is below this process."""
-    found = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True).stdout.splitlines()[1:]
-    rows = [line.split(None, 2) for line in found]
-    return [int(p) for p, parent, args in rows if int(parent) == pid and "ngspice" in args]
+    """Find the engines that a process started, in /proc: a bare machine has no ps."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, rest = status.read_text().split("(", 1)[1].rsplit(")", 1)
+        except OSError:
+            continue  # it ended while we looked
+        if "ngspice" in name and int(rest.split()[1]) == pid:
+            found.append(int(status.parent.name))
+    return found
+
+
+def take_interrupts() -> None:
+    """Undo what a shell does to commands in the background, or the child would not hear a Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_interrupt_stops_the_engine_and_marks_the_folder(tmp_path: Path, osdi_engine: Engine) -> None:
-    started = running(tmp_path, "--set", "loop.epochs=200")
-    engines = children(started.pid)
-    assert engines
-    started.send_signal(signal.SIGINT)
-    started.communicate(timeout=60)
+    with running(tmp_path, "--set", "loop.epochs=200") as started:
+        engines = children(started.pid)
+        assert engines
+        started.send_signal(signal.SIGINT)
+        started.wait(timeout=60)
     assert started.returncode == 130
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert result["verdict"] == "interrupted" and result["learnt"] is False and "loss" not in result
@@ -167,9 +187,11 @@ def test_interrupt_stops_the_engine_and_marks_the_folder(tmp_path: Path, osdi_en
 
 
 def test_a_killed_engine_is_no_result(tmp_path: Path, osdi_engine: Engine) -> None:
-    started = running(tmp_path, "--set", "loop.epochs=200")
-    os.kill(children(started.pid)[0], signal.SIGKILL)
-    _, stderr = started.communicate(timeout=60)
+    with running(tmp_path, "--set", "loop.epochs=200") as started:
+        os.kill(children(started.pid)[0], signal.SIGKILL)
+        started.wait(timeout=60)
+        assert started.stderr is not None
+        stderr = started.stderr.read()
     assert started.returncode == 1 and "engine-error" in stderr
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert result["verdict"] == "engine-error" and not result["learnt"] and "loss" not in result

@@ -186,6 +186,8 @@ def test_no_engine_outlives_python(ngspice, write_deck, number):
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(Path(hgesim.__file__).parents[1])},
+        # a shell lets its background commands ignore Ctrl-C, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         raw = folder / "waveforms.raw"
@@ -195,6 +197,7 @@ def test_no_engine_outlives_python(ngspice, write_deck, number):
         said, _ = caller.communicate(timeout=10)
     finally:
         caller.kill()
+        caller.communicate()
     if number == signal.SIGINT:
         assert said.split() == ["interrupted", "True", "True"]
     assert _wait_for(lambda: not _processes_in(folder))
