@@ -32,7 +32,6 @@ netlists: setup ## put the transistor models and the compiled bond beside the de
 
 demo: netlists ## train a network on AND and write a report
 	.venv/bin/hgesim learn examples/and.toml --out runs/demo --force
-	@echo 'report: runs/demo/report.html'
 
 # pytest comes last and runs even if lint finds something; the exit status tells of both
 test: netlists ## style, types, layers, then every test that is not slow

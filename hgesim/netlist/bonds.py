@@ -35,14 +35,17 @@ module hopbond(pa, pb, la, lb);
 endmodule
 """
 
-_D = "((v(la)-v(lb))/{two_kt})"
-_XA, _XB = "abs((v(la)-v(pa))/{two_kt})", "abs((v(lb)-v(pb))/{two_kt})"
-_S = "(v(pa)-v(pb))/{two_kt}"
-_LOG = f"0.1-sqrt({_D}*{_D}+0.01)-{_XA}-{_XB}-ln(1+exp(-2*{_XA}))-ln(1+exp(-2*{_XB}))"
+# Newton may try absurd voltages, and a B-source that overflows ends the run: so differences stop at 1e4 (of 2kT) and
+# exponents, which never exceed 0.1 at voltages that make sense, at 1.
+_D, _XA, _XB, _S = (
+    f"max(-10000,min(10000,(v({a})-v({b}))/{{two_kt}}))"
+    for a, b in (("la", "lb"), ("la", "pa"), ("lb", "pb"), ("pa", "pb"))
+)
+_LOG = f"0.1-sqrt({_D}*{_D}+0.01)-abs({_XA})-abs({_XB})-ln(1+exp(-2*abs({_XA})))-ln(1+exp(-2*abs({_XB})))"
 
 HOPPING_SUBCKT = f"""* hopping bond for engines without OSDI: the same expression as the Verilog-A bond
 .subckt hopbond pa pb la lb rate=1e-09 two_kt=1.327e-02
-b1 pa pb i={{rate}}*(exp({_LOG}+{_S})-exp({_LOG}-{_S}))
+b1 pa pb i={{rate}}*(exp(min(1,{_LOG}+{_S}))-exp(min(1,{_LOG}-{_S})))
 .ends hopbond
 """
 

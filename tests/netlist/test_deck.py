@@ -116,7 +116,7 @@ def test_the_b_source_form_is_complete(technology: str) -> None:
     assert body.count("{") == body.count("}") > 10
     rest = re.sub(r"\{(rate|two_kt)\}", "1", body)
     words = set(re.findall(r"[a-z_]\w*", rest.removeprefix("b1 pa pb i=")))
-    assert words == {"exp", "sqrt", "abs", "ln", "v", "pa", "pb", "la", "lb"}
+    assert words == {"exp", "sqrt", "abs", "ln", "min", "max", "v", "pa", "pb", "la", "lb"}
     assert body.count("(") == body.count(")")
 
 
