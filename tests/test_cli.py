@@ -88,7 +88,8 @@ def test_no_engine(tmp_path: Path) -> None:
 def test_no_models(tmp_path: Path, osdi_engine: Engine) -> None:
     env = {"HGESIM_GF180_MODELS": str(tmp_path / "nowhere")}
     done = hgesim("learn", AND, "--out", tmp_path / "run", "--set", "loop.epochs=1", env=env)
-    assert "models" in one_line(done, "models.missing", 1)
+    assert "pip install" in one_line(done, "models.missing", 1)
+    assert not (tmp_path / "run").exists()
 
 
 def test_netlist_to_standard_output_is_the_deck_alone() -> None:

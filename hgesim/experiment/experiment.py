@@ -13,14 +13,25 @@ import numpy as np
 
 from hgesim.config import Config, load_config
 from hgesim.design import CaseSweep, Design, network_bench
-from hgesim.engine import Engine, Progress, RunResult, Verdict, fill_folder, read_raw, run_deck, select_engine
+from hgesim.engine import (
+    Engine,
+    Progress,
+    RunResult,
+    Verdict,
+    compile_bond,
+    fill_folder,
+    gf180_models,
+    read_raw,
+    run_deck,
+    select_engine,
+)
 from hgesim.errors import HgeError, RequestError
 from hgesim.experiment.build import build_design
 from hgesim.experiment.folder import RESULT, claim_folder, netlist_folder, write_json
 from hgesim.experiment.result import energy_figures, learning_figures, meanings, run_figures
 from hgesim.experiment.run import Run
 from hgesim.learning import case_voltages, epoch_history, last_loss, network_outputs, separation
-from hgesim.netlist import write_files
+from hgesim.netlist import BOND_VA, write_files
 from hgesim.network import Hopping, write_network
 from hgesim.waveforms import save_waveforms, to_dataset
 
@@ -113,6 +124,7 @@ class Experiment:
         began = time.monotonic()
         self._refuse_solved_start()
         engine, dialect = self.engine()
+        self._refuse_missing_parts(dialect)
         folder = claim_folder(Path(out), force=force)
         write_json({**self.config.model_dump(mode="json"), "design": self.design.digest}, folder / "config.json")
         write_network(self.design.network, folder / "network.json")
@@ -143,6 +155,14 @@ class Experiment:
             "engine": {"name": engine.name, "version": engine.version, "user_init": False, "dialect": dialect},
             "seeds": seeds,
         }
+
+    def _refuse_missing_parts(self, dialect: str) -> None:
+        """Look for foundry models and compile the bond before a folder is made that would stay empty."""
+        circuit = self.design.circuit
+        if any(block.models == "gf180" for block in circuit.blocks):
+            gf180_models()
+        if dialect == "osdi" and Hopping in circuit.laws:
+            compile_bond(BOND_VA)
 
     def _refuse_solved_start(self) -> None:
         """Refuse a start that has the gate already: it would make a picture of learning without any."""
