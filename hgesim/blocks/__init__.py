@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hgesim.blocks.kinds import KINDS, TECHNOLOGIES, Kind, Technology
-from hgesim.blocks.library import (
+from hgesim.blocks.catalogue import (
     Block,
     Cell,
     all_subckts,
