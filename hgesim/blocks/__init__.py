@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hgesim.blocks.kinds import KINDS, TECHNOLOGIES, Kind, Technology
 from hgesim.blocks.catalogue import (
     Block,
     Cell,
@@ -12,6 +11,7 @@ from hgesim.blocks.catalogue import (
     circuits_folder,
     get_block,
 )
+from hgesim.blocks.kinds import KINDS, TECHNOLOGIES, Kind, Technology
 from hgesim.blocks.transfer import CONTRACT, Contract
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hgesim.blocks import CONTRACT, KINDS, TECHNOLOGIES, all_subckts, circuits_folder, get_block, library
+from hgesim.blocks import CONTRACT, KINDS, TECHNOLOGIES, all_subckts, catalogue, circuits_folder, get_block
 from hgesim.blocks.spice import header_of
 from hgesim.blocks.transfer import (
     coupler_output,
@@ -128,7 +128,7 @@ def test_all_subckts_has_everything_once_and_in_order() -> None:
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(library, "__file__", str(tmp_path / "hgesim" / "blocks" / "library.py"))
+    monkeypatch.setattr(catalogue, "__file__", str(tmp_path / "hgesim" / "blocks" / "catalogue.py"))
     with pytest.raises(HgeError) as caught:
         circuits_folder()
     assert caught.value.code == "blocks.no-library"
@@ -137,7 +137,7 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_an_installed_library_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for technology in TECHNOLOGIES:
         (tmp_path / "hgesim" / "circuits" / technology).mkdir(parents=True)
-    monkeypatch.setattr(library, "__file__", str(tmp_path / "hgesim" / "blocks" / "library.py"))
+    monkeypatch.setattr(catalogue, "__file__", str(tmp_path / "hgesim" / "blocks" / "catalogue.py"))
     assert circuits_folder() == tmp_path / "hgesim" / "circuits"
 
 
