@@ -31,6 +31,7 @@ from hgesim.experiment.folder import RESULT, claim_folder, netlist_folder, write
 from hgesim.experiment.result import energy_figures, learning_figures, meanings, run_figures
 from hgesim.experiment.run import Run
 from hgesim.learning import case_voltages, epoch_history, last_loss, network_outputs, separation
+from hgesim.loop.homodyne import ERROR
 from hgesim.netlist import BOND_VA, write_files
 from hgesim.network import Hopping, write_network
 from hgesim.waveforms import save_waveforms, to_dataset
@@ -185,7 +186,7 @@ class Experiment:
             return {}
         figures = energy_figures(self.design, raw)
         loop, network = self.design.loop, self.design.network
-        signals = {c.net: raw[f"v({c.net})"] for c in loop.channels(network)} | {"err": raw["v(err)"]}
+        signals = {c.net: raw[f"v({c.net})"] for c in loop.channels(network)} | {ERROR: raw[f"v({ERROR})"]}
         wrong = [
             f"{c.name} at {raw[f'v({c.net})'][0]:.4g} V instead of {c.start:.4g} V"
             for c in loop.channels(network)
@@ -244,7 +245,8 @@ class _LossMeter:
             self._next = progress.wall_s + _LOSS_INTERVAL_S
             try:
                 raw = read_raw(self._raw)
-                self._last = last_loss(np.array(raw["time"]), np.array(raw["v(err)"]), self._timeline) or self._last
+                error = np.array(raw[f"v({ERROR})"])
+                self._last = last_loss(np.array(raw["time"]), error, self._timeline) or self._last
             except (HgeError, OSError, ValueError):
                 pass  # the file is being written: the next look will do
         epoch, loss = self._last

@@ -14,6 +14,7 @@ from hgesim.design import Design
 from hgesim.engine import RawData, RunResult, Verdict
 from hgesim.learning import History, dither_curvature, network_outputs, score_gate, separation
 from hgesim.loop import HomodyneLoop
+from hgesim.loop.homodyne import ERROR
 from hgesim.waveforms import supply_energy
 
 __all__ = ["FORMAT_VERSION", "energy_figures", "learning_figures", "run_figures"]
@@ -111,9 +112,11 @@ def learning_figures(design: Design, history: History, control_range: float) -> 
     threshold = -float(history.threshold[-1]) / loop.settings.threshold_resistance
     score = score_gate(after, task.targets, threshold)
     settings = loop.settings
+    railed = _railed(design, history, control_range)
+    reason = score.reason(task) or (f"ended at the limit of its range: {', '.join(railed)}" if railed else "")
     return {
-        "reason": score.reason(task),
-        "learnt": not score.reason(task),
+        "reason": reason,
+        "learnt": not reason,
         "loss": {"initial": float(history.loss[0]), "final": float(history.loss[-1])},
         "outputs": _table(task.cases, task.targets, before, after),
         "outputs_loop": _table(task.cases, task.targets, history.outputs[0], history.outputs[-1]),
@@ -127,7 +130,7 @@ def learning_figures(design: Design, history: History, control_range: float) -> 
         "swing": score.swing,
         "margin": score.margin,
         "threshold": threshold,
-        "railed": _railed(design, history, control_range),
+        "railed": railed,
         "dither": {
             "amplitude": settings.dither,
             "threshold_amplitude": settings.threshold_dither,
@@ -158,7 +161,7 @@ def _railed(design: Design, history: History, control_range: float) -> list[str]
     channels = design.loop.channels(design.network)
     ends = [*history.controls[-1], history.threshold[-1]]
     railed = [channel.net for channel, end in zip(channels, ends, strict=True) if abs(end) > control_range]
-    return railed + (["err"] if np.abs(history.errors[-1]).max() > control_range else [])
+    return railed + ([ERROR] if np.abs(history.errors[-1]).max() > control_range else [])
 
 
 def energy_figures(design: Design, raw: RawData) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hgesim.learning.score import network_outputs, separation
 from hgesim.loop import HomodyneLoop, Timeline
+from hgesim.loop.homodyne import ERROR
 from hgesim.network import Network
 from hgesim.waveforms import window_means
 
@@ -81,7 +82,7 @@ def epoch_history(time: FloatArray, signals: Mapping[str, FloatArray], loop: Hom
         none = np.zeros((0, line.cases))
         return History(empty, none, none, np.zeros((0, len(channels) - 1)), empty, empty)
     windows = _windows(line, range(complete))
-    errors = window_means(time, signals["err"], windows)
+    errors = window_means(time, signals[ERROR], windows)
     means = window_means(time, np.stack([signals[c.net] for c in channels], axis=1), windows)
     controls, threshold = means[:, -1, :-1], means[:, -1, -1]
     gaps = np.array([separation(row, loop.task.targets) for row in network_outputs(network, loop.task, controls)])

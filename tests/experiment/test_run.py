@@ -165,3 +165,12 @@ def test_no_convergence_names_node_and_block(tmp_path: Path, osdi_engine: Engine
     assert "loss" not in run.result and "separation" not in run.result
     page = run.report().read_text()
     assert "Not a valid simulation" in page
+
+
+def test_a_railed_loop_has_not_learnt(tmp_path: Path, osdi_engine: Engine) -> None:
+    """The same run learns, and does not where its controls end beyond the range allowed."""
+    fast = ["circuit.technology=ideal", "loop.epochs=8", "task.gate=OR"]
+    assert learn(AND, tmp_path / "free", overrides=fast).learnt
+    run = learn(AND, tmp_path / "railed", overrides=[*fast, "loop.control_range=0.5", "loop.start_range=0.6"])
+    assert run.verdict == "ok" and run.result["railed"] == ["el_e6"]
+    assert not run.learnt and "el_e6" in run.result["reason"] and run.exit_code == 3
