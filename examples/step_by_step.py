@@ -40,7 +40,7 @@ def main(out: str = "runs/step_by_step", epochs: int = 20) -> None:
     print(network)
     print("exact gradient of the output, S:", network.gradient(np.zeros(network.n_electrodes)))
 
-    task = hg.GateTask("OR", target=20e-9)
+    task = hg.gate_task("OR", hg.Scales(target=20e-9))
     plan = hg.plan_tones(channels=len(network.controls) + 1, base=1e3)
     timeline = hg.Timeline(ramp=100e-6, settle=50e-6, window=plan.beat, cases=4, epochs=epochs)
     settings = hg.LoopSettings(transimpedance=5e6)

@@ -114,6 +114,37 @@ def learn(
 
 
 @app.command()
+def screen(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Output folder.")],
+    devices: Annotated[int, typer.Option(help="Devices, from network.seed on.")] = 10,
+    starts: Annotated[int, typer.Option(help="Starts on each, from loop.seed on.")] = 200,
+    all_gates: Annotated[bool, typer.Option("--all-gates", help="Every Boolean gate instead of task.gate.")] = False,
+    overrides: Overrides = None,
+    force: Force = False,
+) -> None:
+    """Find devices and starts worth simulating, by the averaged equations of the loop on the exact network."""
+    from hgesim.experiment import Search, screen
+
+    print(f"{'task':10s}{'device':>7s}{'in range':>10s}{'tried':>7s}{'learnt':>8s}  95 % interval   best loop.seed")
+
+    def tell(finding: Any) -> None:
+        row = finding.row()
+        if finding.failure:
+            print(f"{finding.task:10s}{finding.device:7d}  {finding.failure}", flush=True)
+            return
+        best = ", ".join(f"{seed} ({figure:.2f})" for seed, figure in finding.best[:3])
+        print(
+            f"{finding.task:10s}{finding.device:7d}{finding.starts - finding.over_range:10d}{finding.tried:7d}"
+            f"{finding.learnt:8d}  {row['share_low']:6.1%} - {row['share_high']:5.1%}  {best}",
+            flush=True,
+        )
+
+    found = screen(config, out, Search(devices, starts, all_gates), overrides=overrides or (), force=force, tell=tell)
+    print(f"{sum(bool(finding.best) for finding in found)} settings to learn with: {out}/*.toml")
+
+
+@app.command()
 def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.", show_default=False)]) -> None:
     """Write report.html anew from what a run stored."""
     from hgesim.experiment import Run
@@ -158,6 +189,8 @@ class _Live:
             else ""
         )
         time = f"{show_quantity(at.simulated_s, 's')} of {show_quantity(at.end_s, 's')}"
+        if status.attempt:
+            time = f"start {status.attempt + 1}: {time}"
         self._progress.update(self._task, completed=at.simulated_s, total=at.end_s, time=time, rate=rate, loss=loss)
 
 
@@ -168,13 +201,17 @@ def _tell(run: Run, reported: bool) -> None:
     if run.verdict != "ok":
         print(f"{run.verdict}: {result['message']}", file=sys.stderr)
     else:
-        loss, gap = run.loss, result["separation"]["network"]
+        loss, figure, attempts = run.loss, result["score"], result["attempts"]
         word = "learnt" if run.learnt else f"not learnt: {result['reason']}"
+        gap = result.get("separation", {}).get("network")
+        apart = (
+            f"separation {show_quantity(gap['initial'], 'A')} -> {show_quantity(gap['final'], 'A')}, " if gap else ""
+        )
+        again = f" at start {len(attempts)}" if len(attempts) > 1 else ""
         print(
-            f"{result['task']['gate']} {word}; loss {loss['initial']:.3g} -> {loss['final']:.3g} V^2, "
-            f"network alone: separation {show_quantity(gap['initial'], 'A')} -> {show_quantity(gap['final'], 'A')}, "
-            f"margin {result['margin']:.0%}; {result['transistors']} transistors, {result['timepoints']} time points, "
-            f"{result['wall_s']:.0f} s"
+            f"{result['task']['name']} {word}{again}; loss {loss['initial']:.3g} -> {loss['final']:.3g} V^2, "
+            f"network alone: {apart}{figure['name']} {figure['initial']:.3g} -> {figure['final']:.3g}; "
+            f"{result['transistors']} transistors, {result['timepoints']} time points, {result['wall_s']:.0f} s"
         )
     print(f"report: {run.folder / 'report.html'}" if reported else f"results: {run.folder}")
 

@@ -69,16 +69,18 @@ class NetworkConfig(_Section):
 
     With ``file`` (GraphML or node-link JSON, relative to the configuration) the file decides everything but
     ``temperature`` (K, of the bonds; 77 K where neither says) and ``site_capacitance`` (F, from every site to ground).
-    Otherwise ``seed`` draws a disc: ``dopants``, ``electrodes``, ``inputs`` (numbers of the input electrodes),
+    Otherwise ``seed`` draws a disc: ``dopants``, ``electrodes``, ``inputs`` (numbers of the input electrodes;
+    spread evenly where not given),
     ``radius``, ``localisation`` and ``cutoff`` (m), ``disorder`` (eV), ``current`` (A, typical spread of the output)
-    and ``site_leak`` (S), as in `hgesim.network.DiscParameters`.
+    and ``site_leak`` (S), as in `hgesim.network.DiscParameters`. ``chosen_from`` tells how many devices were looked
+    at to choose this one.
     """
 
     file: Name | None = None
     seed: int = Field(default=0, ge=0)
     dopants: int = Field(default=20, ge=1)
     electrodes: int = Field(default=8, ge=2)
-    inputs: tuple[int, ...] = Field(default=(2, 5), strict=False)
+    inputs: tuple[int, ...] | None = Field(default=None, strict=False)
     radius: Metre = 50e-9
     localisation: Metre = 3e-9
     cutoff: Metre = 40e-9
@@ -87,18 +89,37 @@ class NetworkConfig(_Section):
     site_leak: Siemens = 1e-13
     temperature: Kelvin | None = None
     site_capacitance: Farad = Field(default=20e-15, ge=0)
+    chosen_from: int | None = Field(default=None, ge=1)
 
 
 class TaskConfig(_Section):
-    """What is learnt (`hgesim.loop.GateTask`).
+    """What is learnt (`hgesim.loop.Task`).
 
-    ``gate`` by name, ``level`` (V) of the inputs, ``target`` (A) above and below the threshold, ``margin`` that counts.
+    ``kind`` decides which other keys count, besides ``level`` (V) and ``offsets`` (V, one for each input): an input
+    of x is ``offset + level x``; and ``target`` (A, above the threshold, for a target of 1):
+
+    * ``gate``: ``gate`` by name, ``margin`` that counts as learnt.
+    * ``sphere`` (three inputs, ``radius``) and ``ring`` (two inputs): ``training`` cases shown and ``test`` cases held
+      out, drawn from ``seed``; ``accuracy`` on the held-out ones that counts.
+    * ``curve``: ``curve`` by name, ``training``, ``test``, ``seed``; largest normalised ``error`` that counts. Or a
+      ``file``.
+    * ``classes``: ``file``, a CSV table (`hgesim.loop.read_task`, relative to the configuration), and ``accuracy``.
     """
 
+    kind: Literal["gate", "sphere", "ring", "curve", "classes"] = "gate"
     gate: Name = "AND"
+    curve: Name = "square"
+    file: Name | None = None
+    training: int = 16
+    test: int = 200
+    seed: int = Field(default=0, ge=0)
+    radius: Number | None = None
     level: Volt = 0.3
+    offsets: tuple[Volt, ...] = Field(default=(), strict=False)
     target: Ampere = 50e-9
     margin: Number = 0.25
+    accuracy: Number = 0.9
+    error: Number = 0.25
 
 
 class LoopConfig(_Section):
@@ -107,11 +128,14 @@ class LoopConfig(_Section):
     * ``rule`` of learning.
     * Start: ``start`` (V, one for each control), else drawn by ``seed`` within plus and minus ``start_range`` (V).
     * `hgesim.loop.LoopSettings`: ``rate`` (relative; 0 disconnects the integrators), ``slowness`` (integrator time
-      constant over the window), ``dither`` and ``threshold_dither`` (V), ``reference`` (V, of the mixers),
-      ``transimpedance`` and ``threshold_resistance`` (Ohm).
+      constant over the window; by default four times the number of cases), ``dither`` and ``threshold_dither`` (V),
+      ``reference`` (V, of the mixers), ``transimpedance`` and ``threshold_resistance`` (Ohm).
     * `hgesim.loop.plan_tones`: ``base`` (Hz), or ``carriers`` (Hz, one for each control and one for the threshold).
     * `hgesim.loop.Timeline`: ``epochs``; each case is ``ramp`` and ``settle`` (s) and a window of ``beats`` beats.
     * ``control_range`` (V): a control or error that ends beyond it counts as railed.
+    * ``restarts``: how many times a start that is over range, stuck for ``patience`` epochs, aborted or at its end
+      not learnt is given up and another drawn; not with ``start``.
+    * ``chosen_from``: how many starts were looked at to choose this one; told in the result, not used.
     """
 
     rule: Literal["homodyne"] = "homodyne"
@@ -128,10 +152,13 @@ class LoopConfig(_Section):
     ramp: Second = 100e-6
     settle: Second = 50e-6
     epochs: int = Field(default=30, ge=1)
-    slowness: Number = 16.0
+    slowness: Number | None = None
     transimpedance: Ohm = 2e6
     threshold_resistance: Ohm = 2.5e6
     control_range: Volt = Field(default=1.2, gt=0)
+    restarts: int = Field(default=0, ge=0)
+    patience: int = Field(default=15, ge=2)
+    chosen_from: int | None = Field(default=None, ge=1)
 
 
 class CircuitConfig(_Section):

@@ -9,7 +9,7 @@ import numpy as np
 
 from hgesim.design import Circuit, Transient
 from hgesim.engine import Engine, RawData, fill_folder, read_raw, run_deck
-from hgesim.loop import GateTask, HomodyneLoop, LoopSettings, Timeline, plan_tones
+from hgesim.loop import HomodyneLoop, LoopSettings, Scales, Timeline, gate_task, plan_tones
 from hgesim.netlist import write_files
 from hgesim.network import Law, Network, Ohmic
 
@@ -56,7 +56,7 @@ def small_loop(
     controls = len(network.controls)
     plan = plan_tones(controls + 1, 1e3)
     return HomodyneLoop(
-        GateTask(gate, target=target),
+        gate_task(gate, Scales(target=target)),
         plan,
         Timeline(100e-6, 50e-6, beats * plan.beat, 4, epochs),
         LoopSettings(**settings),

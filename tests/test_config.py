@@ -43,7 +43,7 @@ def test_defaults_are_those_of_the_layers_below(load: Load) -> None:
     config = load()
     assert config == Config()
     settings = LoopSettings()
-    for name in ("dither", "threshold_dither", "reference", "rate", "slowness", "transimpedance"):
+    for name in ("dither", "threshold_dither", "reference", "rate", "transimpedance"):
         assert getattr(config.loop, name) == getattr(settings, name)
     assert (config.circuit.technology, config.circuit.temperature) == ("gf180", 300.0)
 

@@ -47,6 +47,11 @@ class Contract:
         Resistor of each leg, Ohm, and the capacitor between the legs, F.
     integrator_r, integrator_c : float
         Resistor, Ohm, and capacitor, F, of each side.
+    integrator_limit : float
+        Output limit of the ideal integrator, V.
+    drive_limit : float
+        Length of the vector of all mixers' mean outputs at which the limiting amplifier holds it, V: fitted to runs
+        of six carriers.
     """
 
     readout_rf: float = 2e6
@@ -66,6 +71,8 @@ class Contract:
     lowpass_c: float = 100e-12
     integrator_r: float = 4e6
     integrator_c: float = 4e-9
+    integrator_limit: float = 1.4
+    drive_limit: float = 0.42
 
 
 CONTRACT = Contract()

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from hgesim.experiment.build import build_design, build_network
-from hgesim.experiment.experiment import Experiment, Status, learn
+from hgesim.experiment.build import build_design, build_network, build_task
+from hgesim.experiment.experiment import Experiment, learn
 from hgesim.experiment.folder import netlist_folder
 from hgesim.experiment.run import Run
+from hgesim.experiment.screen import Finding, Search, screen
+from hgesim.experiment.watch import Status
 
-__all__ = ["Experiment", "Run", "Status", "build_design", "build_network", "learn", "netlist_folder"]
+__all__ = [
+    "Experiment",
+    "Finding",
+    "Run",
+    "Search",
+    "Status",
+    "build_design",
+    "build_network",
+    "build_task",
+    "learn",
+    "netlist_folder",
+    "screen",
+]

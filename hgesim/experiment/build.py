@@ -5,20 +5,78 @@ from __future__ import annotations
 from pathlib import Path
 
 from hgesim.blocks import Block, block_from_file
-from hgesim.config import CircuitConfig, Config, LoopConfig, NetworkConfig
+from hgesim.config import CircuitConfig, Config, LoopConfig, NetworkConfig, TaskConfig
 from hgesim.design import Design, block_set
 from hgesim.errors import RequestError
-from hgesim.loop import GateTask, HomodyneLoop, LoopSettings, Timeline, TonePlan, check_tones, plan_tones
+from hgesim.loop import (
+    Draw,
+    HomodyneLoop,
+    LoopSettings,
+    Scales,
+    Task,
+    Timeline,
+    TonePlan,
+    check_tones,
+    curve_task,
+    gate_task,
+    plan_tones,
+    read_task,
+    ring_task,
+    sphere_task,
+)
 from hgesim.network import DiscParameters, Network, dopant_disc, read_network
 from hgesim.seeds import generator
 
-__all__ = ["build_design", "build_network"]
+__all__ = ["build_design", "build_network", "build_task", "draw_start", "make_loop"]
 
 _FILE_ENDINGS = (".sp", ".cir", ".sub", ".subckt", ".inc")
+_DRAWN = ("training", "test", "seed")
+_TASK_KEYS: dict[str, tuple[str, ...]] = {
+    "gate": ("gate", "margin"),
+    "sphere": (*_DRAWN, "radius", "accuracy"),
+    "ring": (*_DRAWN, "accuracy"),
+    "curve": (*_DRAWN, "curve", "file", "error"),
+    "classes": ("file", "accuracy"),
+}
+_SLOWNESS_PER_CASE = 4.0
 _DISC_KEYS = ("dopants", "electrodes", "inputs", "radius", "localisation", "cutoff", "disorder", "current", "site_leak")
 
 
-def build_network(config: NetworkConfig, folder: Path = Path()) -> Network:
+def build_task(config: TaskConfig, folder: Path = Path()) -> Task:
+    """Make the task; `folder` is what a relative ``file`` refers to.
+
+    Raises
+    ------
+    RequestError
+        ``config.conflict`` for a key that another kind of task has; ``task.*``.
+    """
+    allowed = {"kind", "level", "offsets", "target", *_TASK_KEYS[config.kind]}
+    if config.kind == "curve" and config.file is not None:
+        allowed -= {*_DRAWN, "curve"}
+    for key in sorted(config.model_fields_set - allowed):
+        raise RequestError(
+            "config.conflict",
+            f'a task of kind "{config.kind}" has no {key}' + (" beside file" if config.file else ""),
+            place=f"task.{key}",
+            remedy="leave it out, or choose another task.kind",
+        )
+    scales = Scales(config.level, config.target, config.offsets)
+    if config.kind == "gate":
+        return gate_task(config.gate, scales, margin=config.margin)
+    if config.kind == "classes" and config.file is None:
+        raise RequestError("task.no-file", "no table of cases", place="task.file", remedy="give a CSV file")
+    if config.file is not None:
+        kind, goal = ("curve", config.error) if config.kind == "curve" else ("classes", config.accuracy)
+        return read_task(folder / config.file, kind, goal, scales)  # type: ignore[arg-type]
+    draw = Draw(config.training, config.test, config.seed, scales)
+    if config.kind == "curve":
+        return curve_task(config.curve, draw, error=config.error)
+    if config.kind == "ring":
+        return ring_task(draw, accuracy=config.accuracy)
+    return sphere_task(draw, radius=config.radius, accuracy=config.accuracy)
+
+
+def build_network(config: NetworkConfig, folder: Path = Path(), n_inputs: int = 2) -> Network:
     """Draw or read the device.
 
     Parameters
@@ -27,6 +85,8 @@ def build_network(config: NetworkConfig, folder: Path = Path()) -> Network:
         Section ``[network]``.
     folder : Path
         What a relative ``file`` refers to.
+    n_inputs : int
+        How many input electrodes a device that is drawn gets, unless the section names them.
     """
     if config.file is not None:
         drawn = sorted(config.model_fields_set & {"seed", *_DISC_KEYS})
@@ -42,24 +102,46 @@ def build_network(config: NetworkConfig, folder: Path = Path()) -> Network:
     values = {key: getattr(config, key) for key in _DISC_KEYS}
     if config.temperature is not None:
         values["temperature"] = config.temperature
+    if config.inputs is None:
+        values["inputs"] = _spread(n_inputs, config.electrodes)
     return dopant_disc(config.seed, DiscParameters(**values))
+
+
+def _spread(inputs: int, electrodes: int) -> tuple[int, ...]:
+    """Return input electrodes evenly around the rim, away from the output: 2 and 5 of 8."""
+    if inputs >= electrodes - 1:
+        raise RequestError(
+            "task.input-count",
+            f"{inputs} inputs and an output leave no control among {electrodes} electrodes",
+            place="network.electrodes",
+            remedy=f"at least {inputs + 2}",
+        )
+    return tuple(int(electrodes * (k + 1) / (inputs + 1)) for k in range(inputs))
 
 
 def build_design(config: Config, folder: Path = Path()) -> Design:
     """Build the whole design from settings; `folder` is what relative file names refer to."""
-    network = build_network(config.network, folder)
-    task = GateTask(config.task.gate, config.task.level, config.task.target, config.task.margin)
+    task = build_task(config.task, folder)
+    network = build_network(config.network, folder, task.n_inputs)
     return Design(
         network,
-        _loop(config, network, task),
+        make_loop(config, network, task),
         _blocks(config.circuit, folder),
         site_capacitance=config.network.site_capacitance,
         temperature=config.circuit.temperature,
     )
 
 
-def _loop(config: Config, network: Network, task: GateTask) -> HomodyneLoop:
+def make_loop(config: Config, network: Network, task: Task) -> HomodyneLoop:
+    """Make the loop of a device and a task from section ``[loop]``."""
     values = config.loop
+    if values.start is not None and values.restarts:
+        raise RequestError(
+            "config.conflict",
+            "a start that is given cannot be drawn anew",
+            place="loop.restarts",
+            remedy="leave it out, or give loop.seed instead of loop.start",
+        )
     plan = _plan(values, len(network.controls) + 1, config.engine.steps_per_cycle)
     timeline = Timeline(values.ramp, values.settle, values.beats * plan.beat, len(task.cases), values.epochs)
     settings = LoopSettings(
@@ -67,11 +149,12 @@ def _loop(config: Config, network: Network, task: GateTask) -> HomodyneLoop:
         threshold_dither=values.threshold_dither,
         reference=values.reference,
         rate=values.rate,
-        slowness=values.slowness,
+        slowness=_SLOWNESS_PER_CASE * len(task.cases) if values.slowness is None else values.slowness,
         transimpedance=values.transimpedance,
         threshold_resistance=values.threshold_resistance,
     )
-    return HomodyneLoop(task, plan, timeline, settings, _start(values, len(network.controls)))
+    start = draw_start(values.seed, values.start_range, len(network.controls)) if values.start is None else values.start
+    return HomodyneLoop(task, plan, timeline, settings, start)
 
 
 def _plan(values: LoopConfig, channels: int, steps_per_cycle: float) -> TonePlan:
@@ -80,12 +163,13 @@ def _plan(values: LoopConfig, channels: int, steps_per_cycle: float) -> TonePlan
     return check_tones(values.carriers, steps_per_cycle)
 
 
-def _start(values: LoopConfig, controls: int) -> tuple[float, ...]:
-    if values.start is not None:
-        return values.start
-    return tuple(
-        generator(values.seed, "loop", "start").uniform(-values.start_range, values.start_range, controls).tolist()
-    )
+def draw_start(seed: int, span: float, controls: int, number: int = 0) -> tuple[float, ...]:
+    """Draw the start voltages of the controls, in volt, uniform within plus and minus `span`.
+
+    Number 0 is the first start of a seed, the others are what a restart draws.
+    """
+    path = ("loop", "start") if number == 0 else ("loop", "start", number)
+    return tuple(generator(seed, *path).uniform(-span, span, controls).tolist())
 
 
 def _blocks(config: CircuitConfig, folder: Path) -> dict[str, Block]:

@@ -12,8 +12,16 @@ from hgesim._version import __version__
 from hgesim.circuit import VoltageSource
 from hgesim.design import Design
 from hgesim.engine import RawData, RunResult, Verdict
-from hgesim.learning import History, dither_curvature, network_outputs, score_gate, separation
-from hgesim.loop import HomodyneLoop
+from hgesim.learning import (
+    History,
+    correlation,
+    correlation_loss,
+    dither_curvature,
+    network_outputs,
+    score,
+    separation,
+)
+from hgesim.loop import HomodyneLoop, Task
 from hgesim.loop.homodyne import ERROR
 from hgesim.waveforms import supply_energy
 
@@ -35,10 +43,11 @@ def run_figures(design: Design, run: RunResult) -> dict[str, Any]:
         "learnt": False,
         "reason": "" if run.verdict == Verdict.OK else "the simulation is not valid",
         "task": {
-            "kind": "gate",
-            "gate": loop.task.gate,
+            "kind": loop.task.kind,
+            "name": loop.task.name,
             "inputs": [design.network.electrode_labels[i] for i in design.network.inputs],
-            "margin": loop.task.margin,
+            "goal": loop.task.goal,
+            "cases": {"shown": len(loop.task.cases), "held_out": len(loop.task.test_cases)},
         },
         "rule": loop.rule,
         "technology": design.technology,
@@ -107,35 +116,36 @@ def learning_figures(design: Design, history: History, control_range: float) -> 
         Controls beyond it, in volt, count as railed.
     """
     loop, network, task = design.loop, design.network, design.loop.task
-    start, end = np.array(loop.start), history.controls[-1]
-    before, after = network_outputs(network, task, start), network_outputs(network, task, end)
-    threshold = -float(history.threshold[-1]) / loop.settings.threshold_resistance
-    score = score_gate(after, task.targets, threshold)
+    ends = np.array([loop.start, history.controls[-1]])
+    outputs, held = network_outputs(network, task, ends), network_outputs(network, task, ends, task.test_cases)
     settings = loop.settings
+    thresholds = [-v / settings.threshold_resistance for v in (loop.threshold_start, float(history.threshold[-1]))]
+    before, after = (score(task, *found) for found in zip(outputs, held, thresholds, strict=True))
     railed = _railed(design, history, control_range)
-    reason = score.reason(task) or (f"ended at the limit of its range: {', '.join(railed)}" if railed else "")
+    reason = after.reason or (f"ended at the limit of its range: {', '.join(railed)}" if railed else "")
     return {
         "reason": reason,
         "learnt": not reason,
         "loss": {"initial": float(history.loss[0]), "final": float(history.loss[-1])},
-        "outputs": _table(task.cases, task.targets, before, after),
-        "outputs_loop": _table(task.cases, task.targets, history.outputs[0], history.outputs[-1]),
-        "separation": {
-            "network": {"initial": separation(before, task.targets), "final": score.separation},
-            "loop": {
-                "initial": separation(history.outputs[0], task.targets),
-                "final": separation(history.outputs[-1], task.targets),
-            },
+        "outputs": _table(task.shown_cases, task.targets, *outputs),
+        "outputs_loop": _table(task.shown_cases, task.targets, history.outputs[0], history.outputs[-1]),
+        "outputs_held_out": _table(task.test_cases, task.test_targets, *held),
+        "score": {
+            "name": after.name,
+            "initial": before.value,
+            "final": after.value,
+            "shown": {"initial": before.shown, "final": after.shown},
         },
-        "swing": score.swing,
-        "margin": score.margin,
-        "threshold": threshold,
+        **_class_figures(task, outputs, history),
+        **({"margin": after.shown} if task.kind == "gate" else {}),
+        "swing": after.swing,
+        "threshold": after.threshold,
         "railed": railed,
         "dither": {
             "amplitude": settings.dither,
             "threshold_amplitude": settings.threshold_dither,
             "thermal_voltage": network.kT,
-            "curvature": dither_curvature(network, loop, end),
+            "curvature": dither_curvature(network, loop, ends[1]),
         },
         "history": {
             "epoch": list(range(1, len(history.time) + 1)),
@@ -144,8 +154,31 @@ def learning_figures(design: Design, history: History, control_range: float) -> 
             "errors": history.errors,
             "controls": {c.name: history.controls[:, i] for i, c in enumerate(loop.channels(network)[:-1])},
             "threshold": history.threshold,
-            "separation": history.separation,
+            "score": history.figure,
+            **({} if history.separation is None else {"separation": history.separation}),
         },
+    }
+
+
+def _class_figures(task: Task, outputs: FloatArray, history: History) -> dict[str, Any]:
+    """Return how far the classes are apart, before and after: by the network alone, and in the loop."""
+    if task.kind == "curve":
+        return {}
+
+    def ends(pair: FloatArray) -> dict[str, float]:
+        gaps = separation(pair, task.targets)
+        return {"initial": float(gaps[0]), "final": float(gaps[1])}
+
+    laboratory = {
+        when: {
+            "correlation": correlation(row, task.targets),
+            "loss": correlation_loss(row, task.targets),
+        }
+        for when, row in zip(("initial", "final"), outputs, strict=True)
+    }
+    return {
+        "separation": {"network": ends(outputs), "loop": ends(history.outputs[[0, -1]])},
+        "correlation": laboratory,
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hgesim.learning.score import network_outputs, separation
+from hgesim.learning.score import goal_figure, network_outputs, separation
 from hgesim.loop import HomodyneLoop, Timeline
 from hgesim.loop.homodyne import ERROR
 from hgesim.network import Network
@@ -35,8 +35,11 @@ class History:
         Averaged over the epoch's last window (the dither averages out), in volt.
     threshold : ndarray, (epochs,)
         Voltage of the threshold channel, likewise.
-    separation : ndarray, (epochs,)
-        Of the network alone at these controls, in ampere.
+    separation : ndarray, (epochs,), or None
+        Of the classes by the network alone at these controls, in ampere; None for a curve.
+    figure : ndarray, (epochs,)
+        What the task's goal is compared with (`hgesim.learning.goal_figure`), by the network alone at these controls
+        with this threshold, on the shown cases.
     """
 
     time: FloatArray
@@ -44,7 +47,8 @@ class History:
     outputs: FloatArray
     controls: FloatArray
     threshold: FloatArray
-    separation: FloatArray
+    separation: FloatArray | None
+    figure: FloatArray
 
     @property
     def loss(self) -> FloatArray:
@@ -80,20 +84,22 @@ def epoch_history(time: FloatArray, signals: Mapping[str, FloatArray], loop: Hom
     if complete == 0:
         empty = np.zeros(0)
         none = np.zeros((0, line.cases))
-        return History(empty, none, none, np.zeros((0, len(channels) - 1)), empty, empty)
+        return History(empty, none, none, np.zeros((0, len(channels) - 1)), empty, empty, empty)
     windows = _windows(line, range(complete))
     errors = window_means(time, signals[ERROR], windows)
     means = window_means(time, np.stack([signals[c.net] for c in channels], axis=1), windows)
     controls, threshold = means[:, -1, :-1], means[:, -1, -1]
-    gaps = np.array([separation(row, loop.task.targets) for row in network_outputs(network, loop.task, controls)])
+    task, alone = loop.task, network_outputs(network, loop.task, controls)
+    gaps = None if task.kind == "curve" else separation(alone, task.targets)
+    figure = goal_figure(task, alone, task.targets, -threshold / loop.settings.threshold_resistance)
     end = np.asarray(line.epoch * np.arange(1, complete + 1), dtype=np.float64)
-    return History(end, errors, _outputs(errors, means[:, :, -1], loop), controls, threshold, gaps)
+    return History(end, errors, _outputs(errors, means[:, :, -1], loop), controls, threshold, gaps, figure)
 
 
 def _outputs(errors: FloatArray, threshold: FloatArray, loop: HomodyneLoop) -> FloatArray:
     """Solve the summing node for the network's current: error = -R (I + V_threshold/R_threshold - I_target)."""
     settings = loop.settings
-    target = loop.task.target * np.array(loop.task.target_signs)
+    target = loop.task.target * np.array(loop.task.target_levels)
     return np.asarray(target - errors / settings.transimpedance - threshold / settings.threshold_resistance)
 
 

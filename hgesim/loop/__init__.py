@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from hgesim.loop.datasets import CURVES, Draw, curve_task, read_task, ring_task, sphere_task
 from hgesim.loop.homodyne import Channel, HomodyneLoop, LoopSettings
-from hgesim.loop.task import GATES, GateTask
+from hgesim.loop.task import GATES, Points, Scales, Task, gate_task
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan, check_tones, plan_tones
 
 __all__ = [
+    "CURVES",
     "GATES",
     "Channel",
-    "GateTask",
+    "Draw",
     "HomodyneLoop",
     "LoopSettings",
+    "Points",
+    "Scales",
+    "Task",
     "Timeline",
     "TonePlan",
     "check_tones",
+    "curve_task",
+    "gate_task",
     "plan_tones",
+    "read_task",
+    "ring_task",
+    "sphere_task",
 ]

@@ -35,7 +35,7 @@ from hgesim.circuit import (
     electrode_net,
 )
 from hgesim.errors import RequestError
-from hgesim.loop.task import GateTask
+from hgesim.loop.task import Task
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan
 from hgesim.network import Network
@@ -112,7 +112,7 @@ class Channel:
 class HomodyneLoop:
     """A task, a tone plan, a time line, the loop's values, and where the controls and the threshold start (volt)."""
 
-    task: GateTask
+    task: Task
     plan: TonePlan
     timeline: Timeline
     settings: LoopSettings
@@ -236,7 +236,11 @@ class HomodyneLoop:
         ]
         parts.append(
             VoltageSource(
-                "v_target", TARGET, "0", Steps(self.task.target_signs, line.case, line.ramp), "target: +1 or -1"
+                "v_target",
+                TARGET,
+                "0",
+                Steps(self.task.target_levels, line.case, line.ramp),
+                "target: within +1 and -1",
             )
         )
         rails = rails_of(coupler)

@@ -39,7 +39,7 @@ def facts(record: Record) -> str:
     if first is not None:
         shown.append(("separation, network alone", f"{signed(first, 'A')} → {signed(last, 'A')}"))
     if (margin := real(result, "margin")) is not None:
-        asked = real(result, "task", "margin")
+        asked = real(result, "task", "goal")
         shown.append(
             ("margin, of the swing", percent(margin) + (f" (asked: {percent(asked)})" if asked is not None else ""))
         )

@@ -70,9 +70,10 @@ def axis_scale(values: ArrayLike, unit: str) -> tuple[float, str]:
 
 
 def task_name(record: Record) -> str:
-    """Name the task: ``AND gate``, or its kind."""
-    gate = text(record.result, "task", "gate") or text(record.config, "task", "gate")
-    return f"{gate} gate" if gate else text(record.result, "task", "kind") or "Learning run"
+    """Name the task: ``AND gate``, or what it is called."""
+    name, kind = text(record.result, "task", "name"), text(record.result, "task", "kind") or "gate"
+    name = name or text(record.config, "task", "gate")
+    return (f"{name} gate" if kind == "gate" else name) if name else "Learning run"
 
 
 def headline(record: Record) -> tuple[str, str]:

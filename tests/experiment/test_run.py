@@ -116,7 +116,7 @@ def test_a_solved_start_is_refused(tmp_path: Path, quick_run: Run) -> None:
             network, loop = experiment.design.network, experiment.design.loop
             outputs = network.output_current(case_voltages(network, loop.task, loop.start))
             if min(outputs[np.array(targets) == 1]) > max(outputs[np.array(targets) == 0]):
-                with pytest.raises(RequestError, match="already separates"):
+                with pytest.raises(RequestError, match="already does"):
                     experiment.run(tmp_path / "solved")
                 assert not (tmp_path / "solved").exists()
                 return

@@ -9,16 +9,15 @@ import pytest
 from small_designs import ohmic_star, small_loop, small_star
 
 from hgesim.learning import (
-    GateScore,
     case_voltages,
     dither_curvature,
     epoch_history,
     last_loss,
     network_outputs,
-    score_gate,
+    score,
     separation,
 )
-from hgesim.loop import GATES, GateTask, HomodyneLoop
+from hgesim.loop import GATES, HomodyneLoop, gate_task
 from hgesim.network import Network, dopant_disc
 
 # ---- scores ------------------------------------------------------------------------------------------------------
@@ -42,12 +41,13 @@ def test_separation_and_threshold_against_brute_force(gate: str) -> None:
         able = [t for t in candidates if all((y > t) == bool(bit) for y, bit in zip(outputs, targets, strict=True))]
         assert bool(able) == (gap > 0)
         for threshold in candidates:
-            score = score_gate(outputs, targets, threshold)
-            assert score.between == (threshold in able)
-            assert score.swing == pytest.approx(max(outputs) - min(outputs))
-            assert score.separation == gap
-            if score.swing:
-                assert score.margin == pytest.approx(gap / (max(outputs) - min(outputs)))
+            found = score(gate_task(gate, margin=0), outputs, [], threshold)
+            assert (found.reason == "") == (threshold in able)
+            assert found.swing == pytest.approx(max(outputs) - min(outputs))
+            assert found.separation == gap
+            if found.swing:
+                assert found.name == "margin" and found.shown == found.value
+                assert found.value == pytest.approx(gap / (max(outputs) - min(outputs)))
         seen.add(gap > 0)
     if gate not in ("XOR", "XNOR"):
         assert seen == {True, False}
@@ -57,8 +57,8 @@ def test_an_inverted_gate_is_no_gate() -> None:
     outputs = np.array([1.0, 1.0, 1.0, 0.0]) * 1e-9  # low for 1 AND 1
     assert separation(outputs, GATES["AND"]) == -1e-9
     assert separation(outputs, GATES["NAND"]) == 1e-9
-    assert score_gate(outputs, GATES["NAND"], 0.5e-9).reason(GateTask("NAND")) == ""
-    assert score_gate(-outputs, GATES["AND"], -0.5e-9).reason(GateTask("AND")) == ""
+    assert score(gate_task("NAND"), outputs, [], 0.5e-9).reason == ""
+    assert score(gate_task("AND"), -outputs, [], -0.5e-9).reason == ""
 
 
 @pytest.mark.parametrize(
@@ -78,14 +78,13 @@ def test_an_inverted_gate_is_no_gate() -> None:
     ],
 )
 def test_reasons(outputs: list[float], threshold: float, words: str) -> None:
-    score = score_gate(np.array(outputs) * 1e-9, GATES["AND"], threshold * 1e-9)
-    reason = score.reason(GateTask("AND", margin=0.25))
+    reason = score(gate_task("AND", margin=0.25), np.array(outputs) * 1e-9, [], threshold * 1e-9).reason
     assert bool(reason) == bool(words)
     assert words in reason
 
 
 def test_a_score_without_swing_is_wrong() -> None:
-    assert GateScore(0.0, 0.0, 0.0, False).margin == -1.0
+    assert score(gate_task("AND"), [0.0] * 4, [], 0.0).value == -1.0
 
 
 # ---- the network alone -------------------------------------------------------------------------------------------
@@ -94,10 +93,10 @@ def test_a_score_without_swing_is_wrong() -> None:
 def test_case_voltages_electrode_by_electrode() -> None:
     roles = ("control", "input", "output", "ground", "input", "control")
     network = ohmic_star(1e-7, 2e-7, 3e-7, 1e-7, 1e-7, 2e-7, roles=roles)
-    task = GateTask("AND", level=0.3)
+    task = gate_task("AND")
     found = case_voltages(network, task, [0.1, -0.2])
     assert found.shape == (4, 6)
-    for row, (first, second) in zip(found, task.cases, strict=True):
+    for row, (first, second) in zip(found, task.shown_cases, strict=True):
         assert row.tolist() == pytest.approx([0.1, 0.6 * first - 0.3, 0.0, 0.0, 0.6 * second - 0.3, -0.2])
     many = case_voltages(network, task, np.arange(12.0).reshape(3, 2, 2))
     assert many.shape == (3, 2, 4, 6)
@@ -105,9 +104,9 @@ def test_case_voltages_electrode_by_electrode() -> None:
 
 
 def test_outputs_of_an_ohmic_star_are_those_of_a_divider() -> None:
-    network, task = small_star(), GateTask("AND", level=0.3)
+    network, task = small_star(), gate_task("AND")
     g = np.array([3e-7, 1e-7, 0.5e-7, 2e-7, 1.5e-7])
-    expected = [g[0] * (g[1:] @ [0.6 * a - 0.3, 0.6 * b - 0.3, 0.25, -0.1]) / g.sum() for a, b in task.cases]
+    expected = [g[0] * (g[1:] @ [0.6 * a - 0.3, 0.6 * b - 0.3, 0.25, -0.1]) / g.sum() for a, b in task.shown_cases]
     assert network_outputs(network, task, [0.25, -0.1]) == pytest.approx(expected, rel=1e-9)
 
 
@@ -181,7 +180,7 @@ def test_history_of_a_made_up_run(story: tuple) -> None:
     assert history.controls == pytest.approx(controls, abs=1e-4)
     assert history.threshold == pytest.approx(threshold, abs=1e-4)
     assert history.loss == pytest.approx((errors**2).mean(axis=1), rel=0.02)
-    alone = [separation(network_outputs(network, loop.task, c), loop.task.targets) for c in history.controls]
+    alone = [float(separation(network_outputs(network, loop.task, c), loop.task.targets)) for c in history.controls]
     assert history.separation == pytest.approx(alone, rel=1e-9)
     count, loss = last_loss(time, signals["err"], loop.timeline) or (0, 0.0)
     assert count == EPOCHS

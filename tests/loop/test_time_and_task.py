@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hgesim.errors import RequestError
-from hgesim.loop import GATES, GateTask, Timeline
+from hgesim.loop import GATES, Scales, Timeline, gate_task
 
 OPERATORS = {
     "AND": operator.and_,
@@ -23,20 +23,20 @@ OPERATORS = {
 
 @pytest.mark.parametrize("gate", sorted(GATES))
 def test_truth_tables(gate: str) -> None:
-    task = GateTask(gate)
-    assert set(task.cases) == {(0, 0), (0, 1), (1, 0), (1, 1)}
-    assert list(task.targets) == [int(OPERATORS[gate](a, b)) for a, b in task.cases]
-    assert list(task.target_signs) == [1.0 if bit else -1.0 for bit in task.targets]
+    task = gate_task(gate)
+    assert set(task.shown_cases) == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert list(task.targets) == [int(OPERATORS[gate](a, b)) for a, b in task.shown_cases]
+    assert list(task.target_levels) == [1.0 if bit else -1.0 for bit in task.targets]
     assert task.name == gate
 
 
 def test_levels_follow_the_cases_electrode_by_electrode() -> None:
     """The first input electrode carries the first bit: 0 is -level, 1 is +level."""
-    task = GateTask("AND", level=0.2)
+    task = gate_task("AND", Scales(level=0.2))
     first, second = task.input_levels
     assert task.n_inputs == len(task.input_levels) == 2
     assert [(round(a / 0.4 + 0.5), round(b / 0.4 + 0.5)) for a, b in zip(first, second, strict=True)] == list(
-        task.cases
+        task.shown_cases
     )
     assert set(first) == set(second) == {-0.2, 0.2}
     assert first != second
@@ -59,7 +59,8 @@ def test_levels_follow_the_cases_electrode_by_electrode() -> None:
 )
 def test_senseless_tasks(values: dict[str, object], code: str, words: str) -> None:
     with pytest.raises(RequestError) as caught:
-        GateTask(**{"gate": "AND", **values})  # type: ignore[arg-type]
+        scales = Scales(**{k: values[k] for k in ("level", "target") if k in values})  # type: ignore[arg-type]
+        gate_task(str(values.get("gate", "AND")), scales, margin=values.get("margin", 0.25))  # type: ignore[arg-type]
     assert caught.value.code == code
     assert words in str(caught.value)
 

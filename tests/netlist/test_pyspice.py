@@ -10,7 +10,7 @@ import pytest
 
 from hgesim.design import Design, block_set
 from hgesim.engine import Engine, read_raw, run_deck
-from hgesim.loop import GateTask, HomodyneLoop, LoopSettings, Timeline, plan_tones
+from hgesim.loop import HomodyneLoop, LoopSettings, Timeline, gate_task, plan_tones
 from hgesim.netlist import to_pyspice, write_files
 from hgesim.network import lattice
 
@@ -20,7 +20,7 @@ def design() -> Design:
     network = lattice(3, 3, seed=1, electrodes=5)
     plan = plan_tones(len(network.controls) + 1, 1e3)
     loop = HomodyneLoop(
-        GateTask("OR"), plan, Timeline(1e-4, 5e-5, 1e-3, 4, 1), LoopSettings(), (0.1,) * len(network.controls)
+        gate_task("OR"), plan, Timeline(1e-4, 5e-5, 1e-3, 4, 1), LoopSettings(), (0.1,) * len(network.controls)
     )
     return Design(network, loop, block_set("ideal"))
 

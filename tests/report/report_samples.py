@@ -149,7 +149,7 @@ def plain_figures(gate: str, inputs: list[str]) -> dict[str, Any]:
         "message": "",
         "learnt": True,
         "reason": "",
-        "task": {"kind": "gate", "gate": gate, "inputs": inputs, "margin": 0.25},
+        "task": {"kind": "gate", "name": gate, "inputs": inputs, "goal": 0.25},
         "rule": "homodyne",
         "technology": {
             "readout": "gf180",

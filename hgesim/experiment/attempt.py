@@ -1,0 +1,132 @@
+"""One transient: written, run, read and judged."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hgesim.design import CaseSweep, Design, network_bench
+from hgesim.engine import Engine, Progress, RunResult, Verdict, fill_folder, read_raw, run_deck
+from hgesim.experiment.folder import netlist_folder
+from hgesim.experiment.result import energy_figures, learning_figures, meanings, run_figures
+from hgesim.learning import case_voltages, epoch_history
+from hgesim.loop.homodyne import ERROR
+from hgesim.netlist import write_files
+from hgesim.waveforms import save_waveforms, to_dataset
+
+__all__ = ["Attempt"]
+
+# The compiled network and the twin are the same equations: more than this apart, in full scale, and one is wrong.
+_TWIN_TOLERANCE = 1e-3
+# A run that begins elsewhere is another run: 2 mV is less than the dither and more than any start servo's error.
+_START_TOLERANCE = 2e-3
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A design, where it runs, and by what.
+
+    Parameters
+    ----------
+    design : Design
+        What runs.
+    folder : Path
+        Of the experiment; the attempt's netlist, waveforms and log replace those of an earlier one.
+    engine : Engine
+        The simulator.
+    dialect : str
+        Of the hopping bonds.
+    timeout : float
+        Wall time allowed, in second.
+    control_range : float
+        A control or error that ends beyond it, in volt, counts as railed.
+    """
+
+    design: Design
+    folder: Path
+    engine: Engine
+    dialect: str
+    timeout: float
+    control_range: float
+
+    @property
+    def raw(self) -> Path:
+        """Return where the engine writes its rows."""
+        return self.folder / "netlist" / "waveforms.raw"
+
+    def run(self, watch: Callable[[Progress], None] | None = None) -> dict[str, Any]:
+        """Simulate, and return the figures; those of an invalid run are not scored.
+
+        What `watch` raises ends the simulation and comes through.
+        """
+        deck_folder = netlist_folder(self.design, self.folder / "netlist", self.dialect)
+        end = self.design.loop.timeline.stop
+        ran = run_deck(deck_folder, self.engine, end_time=end, timeout=self.timeout, progress=watch)
+        result = run_figures(self.design, ran)
+        if ran.raw.is_file() and ran.points > 1:
+            result |= self._read(ran)
+        if result["verdict"] == Verdict.OK:
+            result |= self._check_network(result)
+        if ran.log.is_file():
+            shutil.copyfile(ran.log, self.folder / "engine.log")
+        return result
+
+    def _read(self, ran: RunResult) -> dict[str, Any]:
+        """Store the waveforms, and score them if the run is valid."""
+        raw = read_raw(ran.raw)
+        save_waveforms(to_dataset(raw, meanings(self.design.signals)), self.folder / "waveforms.nc")
+        if ran.verdict != Verdict.OK:
+            return {}
+        figures = energy_figures(self.design, raw)
+        loop, network = self.design.loop, self.design.network
+        channels = loop.channels(network)
+        signals = {c.net: raw[f"v({c.net})"] for c in channels} | {ERROR: raw[f"v({ERROR})"]}
+        wrong = [
+            f"{c.name} at {signals[c.net][0]:.4g} V instead of {c.start:.4g} V"
+            for c in channels
+            if abs(signals[c.net][0] - c.start) > _START_TOLERANCE
+        ]
+        if wrong:
+            return {
+                "verdict": str(Verdict.ENGINE_ERROR),
+                "message": f"the run did not begin at its start: {', '.join(wrong)}",
+            }
+        history = epoch_history(np.array(raw["time"]), signals, loop, network)
+        ran.raw.unlink()
+        return figures | learning_figures(self.design, history, self.control_range)
+
+    def _check_network(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Let the simulator itself find the network's operating points at the start and end controls, alone."""
+        network, task = self.design.network, self.design.loop.task
+        end = [values[-1] for values in result["history"]["controls"].values()]
+        points = case_voltages(network, task, np.array([self.design.loop.start, end])).reshape(-1, network.n_electrodes)
+        bench = self.folder / "netlist" / "network_alone"
+        circuit = network_bench(network, points, self.design.temperature)
+        write_files(circuit, bench, self.dialect)
+        fill_folder(bench)
+        ran = run_deck(bench, self.engine, end_time=0, timeout=self.timeout)
+        if ran.verdict != Verdict.OK:
+            return {
+                "verdict": str(ran.verdict),
+                "learnt": False,
+                "reason": "the network alone could not be simulated",
+                "message": ran.message,
+            }
+        output = network.electrode_labels[network.output]
+        sweep = circuit.analysis
+        assert isinstance(sweep, CaseSweep)
+        found = sweep.at_points(read_raw(ran.raw)[f"i(v_{output})"])
+        expected = network.output_current(points)
+        difference = float(np.abs(found - expected).max() / np.abs(expected).max())
+        check = {"network_op": {"outputs": found.reshape(2, -1), "twin_difference": difference}}
+        if difference > _TWIN_TOLERANCE:
+            return check | {
+                "learnt": False,
+                "reason": f"simulator and exact solution of the network differ by {difference:.1e} of full scale",
+            }
+        return check

@@ -1,0 +1,130 @@
+"""What is seen of a run under way: its loss, and whether it is worth going on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hgesim.blocks.transfer import CONTRACT
+from hgesim.design import Design
+from hgesim.engine import Progress, read_raw
+from hgesim.errors import HgeError
+from hgesim.learning import History, epoch_history, network_outputs, score
+from hgesim.loop.homodyne import ERROR
+
+__all__ = ["Redraw", "Status", "Watch", "hopeless"]
+
+_INTERVAL_S = 1.0
+# So many epochs in a row with an output beyond the read-out's straight range: the loop feels no gradient there.
+_OVER_RANGE_EPOCHS = 3
+# Less than this off the best loss in `patience` epochs is no progress.
+_PROGRESS = 0.05
+
+
+class Redraw(Exception):
+    """The run under way will not learn: the start is to be drawn anew. Its text says why."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a run under way stands.
+
+    Parameters
+    ----------
+    progress : Progress
+        The engine's.
+    epoch, epochs : int
+        Complete and planned.
+    loss : float or None
+        Of the last complete epoch, in V^2.
+    attempt : int
+        Number of the start under way, from 0.
+    """
+
+    progress: Progress
+    epoch: int
+    epochs: int
+    loss: float | None
+    attempt: int = 0
+
+
+@dataclass
+class Watch:
+    """Follows one attempt: tells its status, and raises `Redraw` when it is hopeless and may be given up.
+
+    Parameters
+    ----------
+    design : Design
+        What runs.
+    raw : Path
+        The rows that grow.
+    attempt : int
+        Number of the start.
+    patience : int or None
+        Epochs without progress after which it is given up; None: never given up.
+    tell : callable or None
+        Gets the status.
+    """
+
+    design: Design
+    raw: Path
+    attempt: int
+    patience: int | None
+    tell: Callable[[Status], None] | None
+    _next: float = 0.0
+    _last: tuple[int, float | None] = (0, None)
+
+    def __call__(self, progress: Progress) -> None:
+        """Look at the rows about once a second."""
+        if progress.wall_s >= self._next and progress.points > 1:
+            self._next = progress.wall_s + _INTERVAL_S
+            history = self._history()
+            if history is not None and len(history.loss):
+                self._last = len(history.loss), float(history.loss[-1])
+                if self.patience is not None and (why := hopeless(self.design, history, self.patience)):
+                    raise Redraw(why)
+        if self.tell is not None:
+            epochs = self.design.loop.timeline.epochs
+            self.tell(Status(progress, self._last[0], epochs, self._last[1], self.attempt))
+
+    def _history(self) -> History | None:
+        loop, network = self.design.loop, self.design.network
+        try:
+            raw = read_raw(self.raw)
+            nets = [ERROR, *(channel.net for channel in loop.channels(network))]
+            return epoch_history(np.array(raw["time"]), {net: raw[f"v({net})"] for net in nets}, loop, network)
+        except (HgeError, OSError, ValueError):
+            return None  # the file is being written: the next look will do
+
+
+def hopeless(design: Design, history: History, patience: int) -> str:
+    """Say why a run is not worth going on with, or nothing.
+
+    The laboratory draws the controls anew when the output is over range or learning is stuck; so does this.
+
+    Parameters
+    ----------
+    design : Design
+        What runs.
+    history : History
+        Of the complete epochs.
+    patience : int
+        Epochs without progress that count as stuck.
+    """
+    last = np.abs(history.errors[-_OVER_RANGE_EPOCHS:])
+    if len(last) == _OVER_RANGE_EPOCHS and (last.max(axis=1) > CONTRACT.readout_linear).all():
+        return f"an output over range for {_OVER_RANGE_EPOCHS} epochs"
+    if len(history.loss) <= patience:
+        return ""
+    before, since = history.loss[:-patience].min(), history.loss[-patience:].min()
+    if since < (1.0 - _PROGRESS) * before:
+        return ""
+    task, settings = design.loop.task, design.loop.settings
+    threshold = -float(history.threshold[-1]) / settings.threshold_resistance
+    controls = history.controls[-1]
+    held = network_outputs(design.network, task, controls, task.test_cases)
+    done = not score(task, network_outputs(design.network, task, controls), held, threshold).reason
+    return "" if done else f"no progress in {patience} epochs"

@@ -1,0 +1,110 @@
+"""The averaged equations of the homodyne loop: where the integrators drift, case after case, without any carrier.
+
+A transient costs a minute, these a millisecond: they tell which devices and starts are worth a transient. What they
+leave out (intermodulation, dither curvature, noise of the circuit) a transient shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hgesim.blocks.transfer import CONTRACT, loss_slope, mixer_mean
+from hgesim.errors import RequestError
+from hgesim.learning.score import case_voltages
+from hgesim.loop import HomodyneLoop
+from hgesim.network import Network
+
+__all__ = ["AveragedRun", "averaged_run"]
+
+FloatArray = NDArray[np.float64]
+_SMALL = 1e-3
+
+
+@dataclass(frozen=True)
+class AveragedRun:
+    """What the averaged equations predict for a batch of starts.
+
+    Parameters
+    ----------
+    controls : ndarray, (S, C)
+        At the end, in volt.
+    threshold : ndarray, (S,)
+        Voltage of the threshold channel at the end.
+    loss : ndarray, (S, epochs)
+        Mean over the cases of the squared error, in V^2, in each epoch.
+    """
+
+    controls: FloatArray
+    threshold: FloatArray
+    loss: FloatArray
+
+
+def averaged_run(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> AveragedRun:
+    r"""Follow the averaged equations from many starts at once.
+
+    In case q the error is ``e = -R (I(V) + u/R_b - I_t t_q)`` with the threshold's voltage ``u``. A dither of amplitude
+    ``A_j`` on channel j makes a ripple ``S'(e) (de/dV_j) A_j`` at its carrier, with ``S = k e tanh(e/e0)`` the loss
+    circuit; the coupler's gain and the mixer's mean response ``G`` turn it into the drive ``m_j = G S'(e) (de/dV_j)
+    A_j``. The limiting amplifier sees all carriers together and keeps the drive's length below ``m_0``:
+    ``m -> m / sqrt(1 + |m|^2 / m_0^2)``. Over a window T the integrators move by ``-m_j T / (R C)``.
+    The method of averaging: Sanders, Verhulst and Murdock, Averaging Methods in Nonlinear Dynamical Systems (2007).
+
+    Parameters
+    ----------
+    network : Network
+        The device; its gradient is exact.
+    loop : HomodyneLoop
+        Task, time line and settings; its own start is not used.
+    starts : array, (S, C)
+        Start voltages of the controls.
+
+    Returns
+    -------
+    AveragedRun
+
+    Raises
+    ------
+    RequestError
+        ``loop.channel-count`` for starts of another width; what ``loop.channels`` refuses.
+    """
+    loop.channels(network)
+    controls = np.array(starts, dtype=float)
+    if controls.ndim != 2 or controls.shape[1] != len(network.controls):
+        raise RequestError(
+            "loop.channel-count", f"starts of shape {controls.shape}", remedy=f"(starts, {len(network.controls)})"
+        )
+    task, settings = loop.task, loop.settings
+    threshold = np.full(len(controls), loop.threshold_start)
+    target = task.target * np.array(task.target_levels)
+    potentials: list[FloatArray | None] = [None] * len(task.cases)
+    loss = np.zeros((len(controls), loop.timeline.epochs))
+    for epoch in range(loop.timeline.epochs):
+        for case, inputs in enumerate(task.cases):
+            volts = case_voltages(network, task, controls, (inputs,))[:, 0]
+            current, gradient, potentials[case] = network.output_and_gradient(volts, potentials[case])
+            ends = current + threshold / settings.threshold_resistance - target[case]
+            error = -settings.transimpedance * ends
+            loss[:, epoch] += np.clip(error, -CONTRACT.readout_limit, CONTRACT.readout_limit) ** 2 / len(task.cases)
+            slope = loss_slope(error) * (np.abs(error) < CONTRACT.readout_limit)
+            if getattr(settings, "loss", "mse") == "hinge":
+                slope = slope * (error * task.target_levels[case] > 0)
+            step = _steps(slope, gradient[:, list(network.controls)], loop)
+            limit = CONTRACT.integrator_limit
+            controls = np.clip(controls + step[:, :-1], -limit, limit)
+            threshold = np.clip(threshold + step[:, -1], -limit, limit)
+    return AveragedRun(controls, threshold, loss)
+
+
+def _steps(slope: FloatArray, gradient: FloatArray, loop: HomodyneLoop) -> FloatArray:
+    """Return how far each channel moves in one window, (S, C + 1) in volt, the threshold last."""
+    settings = loop.settings
+    gain = CONTRACT.coupler_gain * float(mixer_mean(_SMALL, settings.reference)) / _SMALL
+    by_control = -settings.transimpedance * settings.dither * gradient
+    by_threshold = -settings.transimpedance / settings.threshold_resistance * settings.threshold_dither
+    drive = gain * slope[:, None] * np.column_stack([by_control, np.full(len(slope), by_threshold)])
+    length = np.linalg.norm(drive, axis=1, keepdims=True)
+    limited = drive / np.sqrt(1.0 + (length / CONTRACT.drive_limit) ** 2)
+    return np.asarray(-limited * settings.rate / settings.slowness)

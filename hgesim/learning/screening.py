@@ -1,0 +1,98 @@
+"""Which starts are worth a transient: the averaged equations on the exact network, start by start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hgesim.blocks.transfer import CONTRACT
+from hgesim.learning.averaged import averaged_run
+from hgesim.learning.score import Score, already_solved, network_outputs, score
+from hgesim.loop import HomodyneLoop
+from hgesim.network import Network
+
+__all__ = ["Screened", "proportion_interval", "screen_starts"]
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What the averaged equations say of a list of starts on one device for one task.
+
+    Parameters
+    ----------
+    over_range : tuple of int
+        Numbers of the starts at which an output is beyond the read-out's straight range.
+    solved : tuple of int
+        Numbers of those that do the task already.
+    tried : tuple of int
+        The rest: those that a demonstration may use.
+    scores : tuple of Score
+        Predicted end of each start in `tried`. Its reason says so if a control would end beyond its range.
+    """
+
+    over_range: tuple[int, ...]
+    solved: tuple[int, ...]
+    tried: tuple[int, ...]
+    scores: tuple[Score, ...]
+
+    @property
+    def learnt(self) -> tuple[tuple[int, Score], ...]:
+        """Return number and score of the starts that are predicted to learn, best first."""
+        found = [(k, s) for k, s in zip(self.tried, self.scores, strict=True) if not s.reason]
+        sign = -1.0 if found and found[0][1].name == "error" else 1.0
+        return tuple(sorted(found, key=lambda item: (-sign * item[1].value, -sign * item[1].shown, item[0])))
+
+
+def screen_starts(network: Network, loop: HomodyneLoop, starts: ArrayLike, control_range: float = 1.2) -> Screened:
+    """Sort starts into those out of range, those that are no demonstration, and those that learn or do not.
+
+    Parameters
+    ----------
+    network : Network
+        The device.
+    loop : HomodyneLoop
+        As in `averaged_run`.
+    starts : array, (S, C)
+        Start voltages of the controls.
+    control_range : float
+        Controls predicted to end beyond it, in volt, count as railed, and as not learnt.
+    """
+    voltages, task = np.asarray(starts, dtype=float), loop.task
+    before = network_outputs(network, task, voltages)
+    linear = CONTRACT.readout_linear / loop.settings.transimpedance
+    over = np.abs(before).max(axis=1) > linear
+    solved = ~over & already_solved(task, before)
+    tried = np.flatnonzero(~over & ~solved)
+    scores: list[Score] = []
+    if len(tried):
+        run = averaged_run(network, loop, voltages[tried])
+        outputs = network_outputs(network, task, run.controls)
+        held = network_outputs(network, task, run.controls, task.test_cases)
+        for k in range(len(tried)):
+            found = score(task, outputs[k], held[k], -run.threshold[k] / loop.settings.threshold_resistance)
+            railed = max(np.abs(run.controls[k]).max(), abs(run.threshold[k])) > control_range
+            scores.append(_railed(found) if railed and not found.reason else found)
+    return Screened(_numbers(over), _numbers(solved), tuple(tried.tolist()), tuple(scores))
+
+
+def _railed(found: Score) -> Score:
+    return replace(found, reason="a control ends at the limit of its range")
+
+
+def _numbers(mask: NDArray[np.bool_]) -> tuple[int, ...]:
+    return tuple(np.flatnonzero(mask).tolist())
+
+
+def proportion_interval(successes: int, tried: int) -> tuple[float, float]:
+    """Return the 95 % interval of a proportion, 0 to 1 where nothing was tried.
+
+    By Wilson's score (J. Am. Stat. Assoc. 22, 209 (1927)).
+    """
+    from scipy.stats import binomtest
+
+    if tried == 0:
+        return 0.0, 1.0
+    interval = binomtest(successes, tried).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
