@@ -125,7 +125,7 @@ class TaskConfig(_Section):
 class LoopConfig(_Section):
     """The learning loop.
 
-    * ``rule`` of learning.
+    * ``rule`` of learning, and ``loss``: ``mse`` (the error squared) or ``hinge`` (only that on the wrong side).
     * Start: ``start`` (V, one for each control), else drawn by ``seed`` within plus and minus ``start_range`` (V).
     * `hgesim.loop.LoopSettings`: ``rate`` (relative; 0 disconnects the integrators), ``slowness`` (integrator time
       constant over the window; by default four times the number of cases), ``dither`` and ``threshold_dither`` (V),
@@ -139,6 +139,7 @@ class LoopConfig(_Section):
     """
 
     rule: Literal["homodyne"] = "homodyne"
+    loss: Literal["mse", "hinge"] = "mse"
     seed: int = Field(default=0, ge=0)
     start_range: Volt = Field(default=0.6, ge=0)
     start: tuple[Volt, ...] | None = Field(default=None, strict=False)
@@ -164,14 +165,16 @@ class LoopConfig(_Section):
 class CircuitConfig(_Section):
     """The electronics.
 
-    ``technology`` of all blocks and ``temperature`` (K); ``readout``, ``loss``, ``coupler``, ``mixer``, ``lowpass`` and
-    ``integrator`` each name another technology or a subcircuit file, relative to the configuration.
+    ``technology`` of all blocks and ``temperature`` (K); ``readout``, ``loss``, ``hinge`` (with ``loop.loss = "hinge"``
+    only), ``coupler``, ``mixer``, ``lowpass`` and ``integrator`` each name another technology or a subcircuit file,
+    relative to the configuration.
     """
 
     technology: Name = "gf180"
     temperature: Kelvin = 300.0
     readout: Name | None = None
     loss: Name | None = None
+    hinge: Name | None = None
     coupler: Name | None = None
     mixer: Name | None = None
     lowpass: Name | None = None
@@ -180,7 +183,7 @@ class CircuitConfig(_Section):
     @property
     def choices(self) -> dict[str, str]:
         """Return the blocks chosen apart from the technology."""
-        kinds = ("readout", "loss", "coupler", "mixer", "lowpass", "integrator")
+        kinds = ("readout", "loss", "hinge", "coupler", "mixer", "lowpass", "integrator")
         return {kind: value for kind in kinds if (value := getattr(self, kind)) is not None}
 
 

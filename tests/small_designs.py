@@ -51,7 +51,7 @@ def small_loop(
     beats: int = 1,
     epochs: int = 1,
     target: float = 50e-9,
-    **settings: float,
+    **settings: float | str,
 ) -> HomodyneLoop:
     controls = len(network.controls)
     plan = plan_tones(controls + 1, 1e3)

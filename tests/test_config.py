@@ -43,7 +43,7 @@ def test_defaults_are_those_of_the_layers_below(load: Load) -> None:
     config = load()
     assert config == Config()
     settings = LoopSettings()
-    for name in ("dither", "threshold_dither", "reference", "rate", "transimpedance"):
+    for name in ("dither", "threshold_dither", "reference", "rate", "transimpedance", "loss"):
         assert getattr(config.loop, name) == getattr(settings, name)
     assert (config.circuit.technology, config.circuit.temperature) == ("gf180", 300.0)
 
@@ -97,6 +97,7 @@ def test_overrides_beat_the_file_and_the_last_one_wins(load: Load) -> None:
         ('[loop]\ncarriers = [1, "2 V"]', "units.wrong-unit", "loop.carriers.1", "Hz"),
         ("[loop]\nstart = 0.1", "config.bad-value", "loop.start", "0.1"),
         ('[loop]\nrule = "luck"', "config.bad-value", "loop.rule", "homodyne"),
+        ('[loop]\nloss = "hing"', "config.bad-value", "loop.loss", "hinge"),
         ('[engine]\ndialect = "osd"', "config.bad-value", "engine.dialect", "b-source"),
         ('[network]\nseed = "7"', "config.bad-value", "network.seed", "integer"),
         ("[network]\nseed = 1.0", "config.bad-value", "network.seed", "integer"),

@@ -71,6 +71,12 @@ KINDS: dict[str, Kind] = dict(
             "v(outp,outn) = k e tanh(e/e0)",
         ),
         _kind(
+            "hinge",
+            "e label inp inn outp outn",
+            "gate of the loss, for a squared hinge: no loss on the right side of the target",
+            "v(outp,outn) = v(inp,inn) while v(e) v(label) > 0, else 0",
+        ),
+        _kind(
             "coupler",
             "inp inn outp outn hold holdn",
             "AC coupling with a hold during steps, then gain with a limit",

@@ -12,6 +12,8 @@ __all__ = [
     "Contract",
     "coupler_output",
     "coupler_response",
+    "hinge_loss",
+    "hinge_slope",
     "integrator_slope",
     "integrator_time_constant",
     "loss_slope",
@@ -98,6 +100,24 @@ def loss_slope(error: ArrayLike) -> NDArray[np.float64]:
     u = np.asarray(error, float) / CONTRACT.loss_knee
     t = np.tanh(u)
     return CONTRACT.loss_gain * (t + u * (1 - t * t))
+
+
+def hinge_loss(error: ArrayLike, label: ArrayLike) -> NDArray[np.float64]:
+    """Return the loss behind the hinge, V, for an error (V) and a label, whose sign counts: 0 unless the signs agree.
+
+    The read-out inverts: an output current above its target makes the error negative, which is the right side for
+    label +1. Below the knee this is the squared hinge of a support vector machine, above it the plain hinge.
+    """
+    return np.where(_open(error, label), loss_value(error), 0.0)
+
+
+def hinge_slope(error: ArrayLike, label: ArrayLike) -> NDArray[np.float64]:
+    """Return the derivative of `hinge_loss` by the error (V/V); it is continuous."""
+    return np.where(_open(error, label), loss_slope(error), 0.0)
+
+
+def _open(error: ArrayLike, label: ArrayLike) -> NDArray[np.bool_]:
+    return np.asarray(np.asarray(error, float) * np.sign(np.asarray(label, float)) > 0)
 
 
 def coupler_response(frequency: ArrayLike) -> NDArray[np.complex128]:

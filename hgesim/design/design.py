@@ -65,7 +65,7 @@ class Design:
     loop : HomodyneLoop
         Task, tone plan, time line, values and start.
     blocks : mapping of str to Block
-        One block for each kind, for example from `block_set`.
+        One block for each kind that the loop needs, for example from `block_set`; others are dropped.
     probes : tuple of str
         Nets to store besides those that results need.
     site_capacitance : float
@@ -98,7 +98,8 @@ class Design:
                     place="blocks",
                     remedy=nearest(kind, KINDS),
                 )
-        object.__setattr__(self, "blocks", MappingProxyType(dict(self.blocks)))
+        used = {kind: block for kind, block in self.blocks.items() if kind in self.loop.kinds}
+        object.__setattr__(self, "blocks", MappingProxyType(used))
         object.__setattr__(self, "probes", tuple(self.probes))
         if not (math.isfinite(self.site_capacitance) and self.site_capacitance >= 0):
             raise RequestError(
@@ -221,8 +222,20 @@ class Design:
             A key of ``hgesim.blocks.KINDS``, such as ``"mixer"``.
         block : Block or str
             The block, or the name of a technology.
+
+        Raises
+        ------
+        RequestError
+            ``design.unused-block`` for a kind that the loop does not need.
         """
         chosen = get_block(kind, block) if isinstance(block, str) else block
+        if kind not in self.loop.kinds:
+            raise RequestError(
+                "design.unused-block",
+                f'the loss "{self.loop.settings.loss}" needs no {kind}',
+                place=f"circuit.{kind}",
+                remedy=f'set loop.loss to "{kind}"',
+            )
         return self.replace(blocks={**self.blocks, kind: chosen})
 
     def netlist(self, dialect: str = "osdi") -> str:

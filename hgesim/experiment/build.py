@@ -123,6 +123,13 @@ def build_design(config: Config, folder: Path = Path()) -> Design:
     """Build the whole design from settings; `folder` is what relative file names refer to."""
     task = build_task(config.task, folder)
     network = build_network(config.network, folder, task.n_inputs)
+    if config.circuit.hinge is not None and config.loop.loss != "hinge":
+        raise RequestError(
+            "config.conflict",
+            f'the loss "{config.loop.loss}" needs no hinge',
+            place="circuit.hinge",
+            remedy='leave it out, or set loop.loss to "hinge"',
+        )
     return Design(
         network,
         make_loop(config, network, task),
@@ -145,6 +152,7 @@ def make_loop(config: Config, network: Network, task: Task) -> HomodyneLoop:
     plan = _plan(values, len(network.controls) + 1, config.engine.steps_per_cycle)
     timeline = Timeline(values.ramp, values.settle, values.beats * plan.beat, len(task.cases), values.epochs)
     settings = LoopSettings(
+        loss=values.loss,
         dither=values.dither,
         threshold_dither=values.threshold_dither,
         reference=values.reference,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hgesim.learning.averaged import AveragedRun, averaged_run
-from hgesim.learning.history import History, epoch_history, last_loss
+from hgesim.learning.history import History, epoch_history
 from hgesim.learning.score import (
     Score,
     already_solved,
@@ -31,7 +31,6 @@ __all__ = [
     "dither_curvature",
     "epoch_history",
     "goal_figure",
-    "last_loss",
     "network_outputs",
     "proportion_interval",
     "score",

@@ -89,7 +89,7 @@ def averaged_run(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> Ave
             error = -settings.transimpedance * ends
             loss[:, epoch] += np.clip(error, -CONTRACT.readout_limit, CONTRACT.readout_limit) ** 2 / len(task.cases)
             slope = loss_slope(error) * (np.abs(error) < CONTRACT.readout_limit)
-            if getattr(settings, "loss", "mse") == "hinge":
+            if settings.loss == "hinge":
                 slope = slope * (error * task.target_levels[case] > 0)
             step = _steps(slope, gradient[:, list(network.controls)], loop)
             limit = CONTRACT.integrator_limit

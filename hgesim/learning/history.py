@@ -14,7 +14,7 @@ from hgesim.loop.homodyne import ERROR
 from hgesim.network import Network
 from hgesim.waveforms import window_means
 
-__all__ = ["History", "epoch_history", "last_loss"]
+__all__ = ["History", "epoch_history"]
 
 FloatArray = NDArray[np.float64]
 
@@ -31,6 +31,9 @@ class History:
         Time average of the read-out's error over each case's window, in volt.
     outputs : ndarray, (epochs, cases)
         The network's mean output current in the loop, dither and all, worked back from error, target and threshold.
+    loss : ndarray, (epochs,)
+        Mean over the cases of the squared time-averaged error, in V^2; of a hinge loss, over the cases on the wrong side
+        of their targets, the others counting as zero.
     controls : ndarray, (epochs, C)
         Averaged over the epoch's last window (the dither averages out), in volt.
     threshold : ndarray, (epochs,)
@@ -45,15 +48,11 @@ class History:
     time: FloatArray
     errors: FloatArray
     outputs: FloatArray
+    loss: FloatArray
     controls: FloatArray
     threshold: FloatArray
     separation: FloatArray | None
     figure: FloatArray
-
-    @property
-    def loss(self) -> FloatArray:
-        """Return the mean over the cases of the squared time-averaged error, (epochs,) in V^2."""
-        return np.asarray((self.errors**2).mean(axis=1))
 
 
 def _windows(timeline: Timeline, epochs: range) -> FloatArray:
@@ -84,7 +83,7 @@ def epoch_history(time: FloatArray, signals: Mapping[str, FloatArray], loop: Hom
     if complete == 0:
         empty = np.zeros(0)
         none = np.zeros((0, line.cases))
-        return History(empty, none, none, np.zeros((0, len(channels) - 1)), empty, empty, empty)
+        return History(empty, none, none, empty, np.zeros((0, len(channels) - 1)), empty, empty, empty)
     windows = _windows(line, range(complete))
     errors = window_means(time, signals[ERROR], windows)
     means = window_means(time, np.stack([signals[c.net] for c in channels], axis=1), windows)
@@ -93,7 +92,14 @@ def epoch_history(time: FloatArray, signals: Mapping[str, FloatArray], loop: Hom
     gaps = None if task.kind == "curve" else separation(alone, task.targets)
     figure = goal_figure(task, alone, task.targets, -threshold / loop.settings.threshold_resistance)
     end = np.asarray(line.epoch * np.arange(1, complete + 1), dtype=np.float64)
-    return History(end, errors, _outputs(errors, means[:, :, -1], loop), controls, threshold, gaps, figure)
+    return History(
+        end, errors, _outputs(errors, means[:, :, -1], loop), _loss(errors, loop), controls, threshold, gaps, figure
+    )
+
+
+def _loss(errors: FloatArray, loop: HomodyneLoop) -> FloatArray:
+    counted = errors * np.array(loop.task.target_levels) > 0 if loop.settings.loss == "hinge" else True
+    return np.asarray((errors**2 * counted).mean(axis=1))
 
 
 def _outputs(errors: FloatArray, threshold: FloatArray, loop: HomodyneLoop) -> FloatArray:
@@ -101,14 +107,3 @@ def _outputs(errors: FloatArray, threshold: FloatArray, loop: HomodyneLoop) -> F
     settings = loop.settings
     target = loop.task.target * np.array(loop.task.target_levels)
     return np.asarray(target - errors / settings.transimpedance - threshold / settings.threshold_resistance)
-
-
-def last_loss(time: FloatArray, error: FloatArray, timeline: Timeline) -> tuple[int, float] | None:
-    """Return number and loss (V^2) of the last complete epoch of a run under way, or None before the first."""
-    complete = int(np.floor(time[-1] / timeline.epoch + 1e-9)) if len(time) > 1 else 0
-    if complete == 0:
-        return None
-    windows = _windows(timeline, range(complete - 1, complete))
-    first = max(0, int(np.searchsorted(time, windows.min())) - 1)
-    means = window_means(time[first:], error[first:], windows)
-    return complete, float((means**2).mean())

@@ -10,7 +10,8 @@
 Every control carries a dither of its own carrier. Squaring the error brings the derivative of the loss by control j
 to carrier j; the mixer brings it down to zero frequency; the integrator moves the control downhill and adds the
 dither (Boon et al., Nature Communications 2025, doi 10.1038/s41467-025-65155-7, for the principle). The threshold is
-one more channel, whose voltage feeds the summing node through a resistor.
+one more channel, whose voltage feeds the summing node through a resistor. With the loss "hinge" a gate between loss
+and coupler shuts while the output is on the right side of its target.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from hgesim.circuit import (
     VoltageSource,
     electrode_net,
 )
-from hgesim.errors import RequestError
+from hgesim.errors import RequestError, nearest
 from hgesim.loop.task import Task
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan
@@ -46,6 +47,7 @@ ERROR = "err"
 THRESHOLD = "threshold"
 TARGET = "target"
 DRIVE = ("drivep", "driven")
+LOSSES = ("mse", "hinge")
 START_GATE = "start_gate"
 _EDGE = 1e-6
 # The start lets go within 20 ns: the inputs, which ramp from time 0, have moved by a hundred microvolts then.
@@ -76,6 +78,8 @@ class LoopSettings:
         Of the read-out, in ohm.
     threshold_resistance : float
         From the threshold's voltage to the summing node, in ohm.
+    loss : str
+        ``"mse"``, the error squared, or ``"hinge"``, the same only while the output is on the wrong side of its target.
     """
 
     dither: float = 10e-3
@@ -85,6 +89,7 @@ class LoopSettings:
     slowness: float = 16.0
     transimpedance: float = 2e6
     threshold_resistance: float = 2.5e6
+    loss: str = "mse"
 
     def __post_init__(self) -> None:
         """Refuse values that make no loop."""
@@ -95,6 +100,10 @@ class LoopSettings:
                 )
         if not (math.isfinite(self.rate) and self.rate >= 0):
             raise RequestError("loop.bad-value", f"{self.rate:g}", place="loop.rate", remedy="0 or more; 1 is nominal")
+        if self.loss not in LOSSES:
+            raise RequestError(
+                "loop.unknown-loss", f'"{self.loss}"', place="loop.loss", remedy=nearest(str(self.loss), LOSSES)
+            )
 
 
 @dataclass(frozen=True)
@@ -133,6 +142,11 @@ class HomodyneLoop:
                 place="loop.ramp",
                 remedy=f"more than {2 * _EDGE:g} s, in which the hold switches",
             )
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return the kinds of blocks that the loop needs."""
+        return tuple(kind for kind in KINDS if kind != "hinge" or self.settings.loss == "hinge")
 
     def channels(self, network: Network) -> tuple[Channel, ...]:
         """Return the channels: every control electrode in order, then the threshold.
@@ -178,19 +192,25 @@ class HomodyneLoop:
         network : Network
             Whose electrodes the loop drives and reads.
         blocks : mapping of str to Block
-            One block for each kind.
+            One block for each of `kinds`; others are left out.
 
         Returns
         -------
         tuple of Element
-            Sources, read-out, loss, coupler and a branch per channel. The network itself is not among them.
+            Sources, read-out, loss (and hinge), coupler and a branch per channel. The network itself is not among them.
         """
-        missing = sorted(set(KINDS) - set(blocks))
+        missing = sorted(set(self.kinds) - set(blocks))
         if missing:
             raise RequestError("loop.missing-block", f"no block for {', '.join(missing)}", place="circuit")
+        blocks = {kind: blocks[kind] for kind in self.kinds}
         place = _Placer(blocks)
         output = electrode_net(network.electrode_labels[network.output])
         parts: list[Element] = [*_rails(blocks), *self._stimuli(network, blocks["coupler"])]
+        loss, gate = ("lossp", "lossn"), list[Element]()
+        if "hinge" in blocks:
+            loss = ("hingep", "hingen")
+            nets = {"e": ERROR, "label": TARGET, "inp": "lossp", "inn": "lossn", "outp": loss[0], "outn": loss[1]}
+            gate = [place("hinge", "", nets)]
         parts += [
             place("readout", "", {"inp": output, "out": ERROR}, rf=self.settings.transimpedance),
             Transconductance(
@@ -204,10 +224,11 @@ class HomodyneLoop:
             ),
             Resistor("r_threshold", THRESHOLD, output, self.settings.threshold_resistance, "threshold current"),
             place("loss", "", {"e": ERROR, "outp": "lossp", "outn": "lossn"}),
+            *gate,
             place(
                 "coupler",
                 "",
-                {"inp": "lossp", "inn": "lossn", "outp": DRIVE[0], "outn": DRIVE[1], "hold": "hold", "holdn": "holdn"},
+                {"inp": loss[0], "inn": loss[1], "outp": DRIVE[0], "outn": DRIVE[1], "hold": "hold", "holdn": "holdn"},
             ),
         ]
         for channel in self.channels(network):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hgesim.report.record import Record, dig, items, text
@@ -28,6 +28,14 @@ BLOCKS: tuple[tuple[str, str, str, Spot], ...] = (
     ("lowpass", "lp", "low-pass", (7.9, -3.4)),
     ("integrator", "−∫ dt", "integrator, adds dither", (4.9, -3.4)),
 )
+# with a hinge the upper row moves together
+HINGED: tuple[tuple[str, str, str, Spot], ...] = (
+    BLOCKS[0],
+    ("loss", "x²", "loss: square", (6.9, 0.0)),
+    ("hinge", "e·s > 0", "hinge", (8.9, 0.0)),
+    ("coupler", "AC, hold", "coupler and limiter", (11.0, 0.0)),
+    *BLOCKS[3:],
+)
 
 
 def technologies(record: Record) -> dict[str, str]:
@@ -36,7 +44,8 @@ def technologies(record: Record) -> dict[str, str]:
     if isinstance(found, Mapping):
         return {str(name): value for name, value in found.items() if isinstance(value, str)}
     common = text(record.config, "circuit", "technology")
-    asked = {name: text(record.config, "circuit", name) or common for name, *_ in BLOCKS}
+    blocks = HINGED if text(record.config, "loop", "loss") == "hinge" else BLOCKS
+    asked = {name: text(record.config, "circuit", name) or common for name, *_ in blocks}
     return {name: value for name, value in asked.items() if value}
 
 
@@ -51,13 +60,14 @@ def loop_figure(record: Record) -> Figure:
     drawing.config(unit=1, fontsize=9, color=LIGHT["ink"], lw=1.2, font="DejaVu Sans")
     known = technologies(record)
     drawing.add(_box(dsp, (1.0, 0.0), 2.4, 2.0, LIGHT["shade"]).color(LIGHT["green"]))
-    for name, symbol, _, centre in BLOCKS:
+    blocks = HINGED if "hinge" in known else BLOCKS
+    for name, symbol, _, centre in blocks:
         _symbol(drawing, dsp, symbol, known.get(name, ""), centre)
-    _wires(drawing, dsp)
+    _wires(drawing, dsp, {name: x for name, _, _, (x, _) in blocks})
     drawing.draw(show=False)
     axes.set(xlim=(-0.7, 13.7), ylim=(-5.25, 1.95), aspect="equal")
     axes.axis("off")
-    _names(axes, record, known)
+    _names(axes, record, known, blocks)
     _key(axes)
     return figure
 
@@ -80,7 +90,7 @@ def _symbol(drawing: Any, dsp: Any, symbol: str, technology: str, centre: Spot) 
     drawing.add(element.linestyle("--") if technology == IDEAL else element)
 
 
-def _wires(drawing: Any, dsp: Any) -> None:
+def _wires(drawing: Any, dsp: Any, at: Mapping[str, float]) -> None:
     def wire(*spots: Spot, arrow: bool = True) -> None:
         for a, b in itertools.pairwise(spots[:-1]):
             drawing.add(dsp.Line().at(a).to(b))
@@ -89,9 +99,15 @@ def _wires(drawing: Any, dsp: Any) -> None:
     wire((2.2, 0), (4.08, 0))
     drawing.add(dsp.Dot().at((3.3, 0)))
     wire((3.3, 1.15), (3.3, 0.08))
-    wire((5.13, 0), (6.75, 0))
-    wire((8.45, 0), (9.75, 0))
-    wire((11.45, 0), (12.3, 0), (12.3, -3.4), (11.2, -3.4))
+    wire((5.13, 0), (at["loss"] - 0.85, 0))
+    upper = [at[name] for name in ("loss", "hinge", "coupler") if name in at]
+    for left, right in itertools.pairwise(upper):
+        wire((left + 0.85, 0), (right - 0.85, 0))
+    wire((at["coupler"] + 0.85, 0), (12.3, 0), (12.3, -3.4), (11.2, -3.4))
+    if "hinge" in at:
+        drawing.add(dsp.Dot().at((5.6, 0)))
+        wire((5.6, 0), (5.6, 1.0), (at["hinge"] - 0.4, 1.0), (at["hinge"] - 0.4, 0.62))
+        wire((at["hinge"] + 0.4, 1.15), (at["hinge"] + 0.4, 0.62))
     wire((10.0, -3.4), (8.5, -3.4))
     wire((7.3, -3.4), (5.75, -3.4))
     wire((4.05, -3.4), (1.0, -3.4), (1.0, -1.02))
@@ -103,9 +119,9 @@ def _wires(drawing: Any, dsp: Any) -> None:
     wire((4.9, -2.1), (4.9, -2.8))
 
 
-def _names(axes: Any, record: Record, known: Mapping[str, str]) -> None:
+def _names(axes: Any, record: Record, known: Mapping[str, str], blocks: Sequence[tuple[str, str, str, Spot]]) -> None:
     """Write the words in matplotlib, whose text stays text."""
-    for name, symbol, words, (x, y) in BLOCKS:
+    for name, symbol, words, (x, y) in blocks:
         drop = 0.78 if symbol == "amp" else 0.7
         axes.text(x, y - drop, words, ha="center", va="top", fontsize=8.5)
         technology = known.get(name, "not stated")
@@ -117,12 +133,14 @@ def _names(axes: Any, record: Record, known: Mapping[str, str]) -> None:
     tones = carriers(record.result)
     names = ", ".join(str(label)[:10] for label in items(record.result, "task", "inputs")[:4])
     soft = LIGHT["soft"]
+    hinge = next((centre[0] for name, *_, centre in blocks if name == "hinge"), None)
+    loss = ((9.1, 0.12, "loss", "center"),) if hinge is None else ((hinge + 0.5, 1.22, "target s", "center"),)
     for x, y, words, across in (
+        *loss,
         (1.0, 1.66, f"data inputs {names}".strip(), "center"),
         (3.3, 1.22, "target current", "center"),
         (2.75, 0.12, "output I", "center"),
-        (5.95, 0.12, "error e", "center"),
-        (9.1, 0.12, "loss", "center"),
+        (5.95 if hinge is None else 5.58, 0.12 if hinge is None else 1.05, "error e", "center"),
         (12.42, -1.7, "AC part\nof the loss", "left"),
         (1.12, -2.0, "controls,\nwith dither", "left"),
         (2.92, -2.0, "threshold\ncurrent", "left"),

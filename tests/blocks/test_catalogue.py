@@ -14,6 +14,8 @@ from hgesim.blocks import CONTRACT, KINDS, TECHNOLOGIES, all_subckts, catalogue,
 from hgesim.blocks.spice import header_of
 from hgesim.blocks.transfer import (
     coupler_output,
+    hinge_loss,
+    hinge_slope,
     integrator_slope,
     integrator_time_constant,
     loss_slope,
@@ -51,10 +53,11 @@ def test_models_and_transistors_say_what_a_block_is_made_of(kind: str, technolog
 
 def test_transistors_are_counted_as_drawn() -> None:
     counts = {kind: get_block(kind, "gf180").transistors for kind in KINDS}
-    # op-amp 8, multiplier 14, limiter 4, two clamps, four switches; the five units of m=5 count once
-    assert counts == {"readout": 10, "loss": 14, "coupler": 8, "mixer": 14, "lowpass": 0, "integrator": 8}
+    # op-amp 8, multiplier 14, limiter 4, two clamps, four switches (hinge: eight); the five units of m=5 count once
+    assert counts == {"readout": 10, "loss": 14, "hinge": 30, "coupler": 8, "mixer": 14, "lowpass": 0, "integrator": 8}
     counts = {kind: get_block(kind, "discrete").transistors for kind in KINDS}
-    assert counts == {"readout": 11, "loss": 14, "coupler": 12, "mixer": 14, "lowpass": 0, "integrator": 9}
+    # multiplier 14, limiter 8, pair with its mirror 4, four switches
+    assert counts == {"readout": 11, "loss": 14, "hinge": 30, "coupler": 12, "mixer": 14, "lowpass": 0, "integrator": 9}
 
 
 def test_shared_parameters_are_those_of_the_contract() -> None:
@@ -147,6 +150,13 @@ def test_contract_formulas() -> None:
     finite = (loss_value(error + step) - loss_value(error - step)) / (2 * step)
     np.testing.assert_allclose(loss_slope(error), finite, atol=1e-8)
     np.testing.assert_allclose(loss_value(error), loss_value(-error))
+    for label in (1, -0.3):
+        finite = (hinge_loss(error + step, label) - hinge_loss(error - step, label)) / (2 * step)
+        np.testing.assert_allclose(hinge_slope(error, label), finite, atol=1e-5)
+        right = error * label <= 0
+        assert not hinge_loss(error, label)[right].any() and not hinge_slope(error, label)[right].any()
+        np.testing.assert_array_equal(hinge_loss(error, label)[~right], loss_value(error[~right]))
+        np.testing.assert_allclose(hinge_loss(error, label) + hinge_loss(error, -label), loss_value(error), atol=1e-15)
     small = 1e-5
     assert float(coupler_output(small)) / small == pytest.approx(CONTRACT.coupler_gain, rel=1e-6)
     assert float(coupler_output(10.0)) == pytest.approx(CONTRACT.coupler_limit)

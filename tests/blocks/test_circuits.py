@@ -10,6 +10,7 @@ from hgesim.blocks import CONTRACT, TECHNOLOGIES, Block, get_block
 from hgesim.blocks.transfer import (
     coupler_output,
     coupler_response,
+    hinge_loss,
     integrator_slope,
     loss_value,
     lowpass_response,
@@ -102,6 +103,51 @@ def test_loss_reproduces_the_foundry_measurement(bench: Bench, technology: str) 
     data = bench.run([block], "ve e 0 0\n" + use(block, "x1", "e a b"), ".dc ve 0 0.5 0.05", "v(e) v(a) v(b)")
     found = np.interp(list(measured), data["v(e)"], data["v(a)"] - data["v(b)"])
     np.testing.assert_allclose(found, list(measured.values()), rtol=TRANSISTOR_TOLERANCE)
+
+
+@technologies
+@pytest.mark.parametrize("label", [1, -1])
+def test_hinge_gates_the_loss(bench: Bench, technology: str, label: int) -> None:
+    """Loss and hinge together over the whole range; then the hinge alone: where it opens, how far it shuts."""
+    loss, hinge = get_block("loss", technology), get_block("hinge", technology)
+    lines = f"ve e 0 0\nvl l 0 {label}\n{use(loss, 'x1', 'e p n')}\n" + use(hinge, "x2", "e l p n a b")
+    data = bench.run([loss, hinge], lines, ".dc ve -0.5 0.5 0.05", "v(e) v(a) v(b) v(p) v(n) i(ve) i(vl)")
+    error, output = data["v(e)"], data["v(a)"] - data["v(b)"]
+    opened, far = error * label > 0.01, np.abs(error) > 0.01
+    np.testing.assert_allclose(output[far], hinge_loss(error, label)[far], rtol=tolerance(loss), atol=2e-5)
+    np.testing.assert_allclose(output[opened], (data["v(p)"] - data["v(n)"])[opened], atol=1e-6)
+    assert max(np.abs(data["i(ve)"]).max(), np.abs(data["i(vl)"]).max()) < 1e-6
+    assert np.abs(data["v(a)"] + data["v(b)"])[far].max() / 2 < 0.25
+    rail = f"i(v{technology}p)"
+    lines = f"ve e 0 0\nvl l 0 {label}\nvp p 0 0.3\nvn n 0 -0.2\n" + use(hinge, "x2", "e l p n a b")
+    data = bench.run([hinge], lines, ".dc ve -5e-3 5e-3 1e-4", f"v(e) v(a) v(b) {rail}")
+    wrong, share = data["v(e)"] * label, (data["v(a)"] - data["v(b)"]) / 0.5
+    assert np.all((wrong > -2.5e-3) | (np.abs(share) < 0.1)) and np.all((wrong < 2.5e-3) | (share > 0.9))
+    assert abs(share[wrong.argmin()]) < 1e-2 and share[wrong.argmax()] > 0.99
+    half = float(np.interp(0.5, share[wrong.argsort()], np.sort(wrong)))
+    assert abs(half) < 1e-3
+    assert np.abs(data[rail]).max() < 2e-3
+
+
+@technologies
+@pytest.mark.parametrize("label", [1, -1])
+@pytest.mark.parametrize("centre", [-0.04, 0.0, 0.01])
+def test_hinge_in_front_of_the_coupler(bench: Bench, technology: str, label: int, centre: float) -> None:
+    """A ripple at the margin: what reaches the coupler is the gated loss, without glitches, at few time points."""
+    loss, hinge, coupler = (get_block(kind, technology) for kind in ("loss", "hinge", "coupler"))
+    ripple = f"ve e 0 sin({centre} 0.02 20e3)\nvl l 0 {label}\n{never_hold(coupler)}\n"
+    chain = f"{use(loss, 'x1', 'e p n')}\n{use(hinge, 'x2', 'e l p n a b')}\n{use(coupler, 'x3', 'a b c d h hn')}"
+    saved = "v(e) v(a) v(b) v(p) v(n)"
+    data = bench.run([loss, hinge, coupler], ripple + chain, ".tran 2e-6 4e-4 0 2e-6", saved)
+    time, output = data["time"], data["v(a)"] - data["v(b)"]
+    wanted = np.where(data["v(e)"] * label > 0, data["v(p)"] - data["v(n)"], 0)
+    grid = np.linspace(1e-4, 4e-4, 30001)
+    off = np.interp(grid, time, output - wanted)
+    assert np.sqrt(np.mean(off**2)) < 2e-4  # V; the loss of the ripple's crest is 3 mV to 25 mV
+    late = (1e-4, 4e-4)
+    found, expected = (amplitude(time, values, 20e3, late) for values in (output, wanted))
+    assert abs(found - expected) < 2e-2 * abs(expected) + 1e-5
+    assert len(time) < 800  # 32 crossings at most; 200 without any
 
 
 @technologies

@@ -7,7 +7,14 @@ import pytest
 from block_bench import Bench, mean, use
 
 from hgesim.blocks import TECHNOLOGIES, get_block
-from hgesim.blocks.transfer import coupler_output, coupler_response, integrator_slope, loss_slope, mixer_mean
+from hgesim.blocks.transfer import (
+    coupler_output,
+    coupler_response,
+    hinge_loss,
+    integrator_slope,
+    loss_slope,
+    mixer_mean,
+)
 
 CHAIN = ("readout", "loss", "coupler", "mixer", "lowpass", "integrator")
 G, D, IDEAL = "gf180", "discrete", "ideal"
@@ -44,3 +51,18 @@ def test_mixed_chain_integrates_the_gradient(bench: Bench, technologies: tuple[s
     slope = np.diff(np.interp([2e-3, 4e-3], time, out))[0] / 2e-3
     assert np.sign(slope) == -np.sign(error)
     assert slope == pytest.approx(expected, rel=0.35)  # three blocks within 15 % each
+
+
+@pytest.mark.parametrize(("loss", "hinge"), [(D, G), (G, D), (IDEAL, G), (IDEAL, D), (D, IDEAL)])
+@pytest.mark.parametrize("label", [1, -1])
+def test_a_hinge_gates_the_loss_of_another_technology(bench: Bench, loss: str, hinge: str, label: int) -> None:
+    """Up to the read-out's limit of 1.4 V, where an ideal loss gives 1.3 V."""
+    blocks = get_block("loss", loss), get_block("hinge", hinge)
+    lines = f"ve e 0 0\nvl l 0 {label}\n{use(blocks[0], 'x1', 'e p n')}\n{use(blocks[1], 'x2', 'e l p n a b')}"
+    data = bench.run(blocks, lines, ".dc ve -1.4 1.4 0.1", "v(e) v(a) v(b) v(p) v(n)")
+    error, output = data["v(e)"], data["v(a)"] - data["v(b)"]
+    wrong = error * label > 0.01
+    np.testing.assert_allclose(output[wrong], (data["v(p)"] - data["v(n)"])[wrong], atol=1e-6)
+    assert np.abs(output[~wrong]).max() < 1e-6
+    if loss == IDEAL:
+        np.testing.assert_allclose(output[wrong], hinge_loss(error, label)[wrong], rtol=1e-4)

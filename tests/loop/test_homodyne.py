@@ -92,6 +92,27 @@ def test_each_branch_uses_its_own_carrier_net_and_dither() -> None:
     assert len(shared) == len(set(shared))  # no two outputs on one net
 
 
+def test_the_hinge_stands_between_loss_and_coupler_only_when_asked_for() -> None:
+    network = small_star()
+    plain, gated = small_loop(network), small_loop(network, loss="hinge")
+    before, after = wire(plain, network), wire(gated, network)
+    assert set(KINDS) - set(plain.kinds) == {"hinge"} and set(gated.kinds) == set(KINDS)
+    assert set(after) - set(before) == {"x_hinge", "v_vp_hinge", "v_vn_hinge"} and set(before) <= set(after)
+    assert {name for name in before if before[name] != after[name]} == {"x_coupler"}
+    hinge, loss, coupler = (block(after, f"x_{kind}").nets for kind in ("hinge", "loss", "coupler"))
+    assert (hinge["e"], hinge["label"]) == (loss["e"], "target")
+    assert (hinge["inp"], hinge["inn"]) == (loss["outp"], loss["outn"])
+    assert (coupler["inp"], coupler["inn"]) == (hinge["outp"], hinge["outn"])
+    assert (hinge["vp"], hinge["vn"]) == ("vp_hinge", "vn_hinge")
+    blocks = block_set("ideal")
+    del blocks["hinge"]
+    assert wire(plain, network, blocks) == before
+    with pytest.raises(RequestError, match=r"loop\.missing-block\] circuit: no block for hinge"):
+        wire(gated, network, blocks)
+    with pytest.raises(RequestError, match=r'loop\.unknown-loss\] loop\.loss: "hing"; did you mean "hinge"'):
+        LoopSettings(loss="hing")
+
+
 def test_stimuli_show_the_cases_and_the_targets() -> None:
     network = ohmic_star(1e-7, 1e-7, 2e-7, 3e-7, roles=("input", "output", "input", "control"))
     loop = small_loop(network, gate="NOR")
@@ -127,7 +148,7 @@ def test_hold_swings_between_the_couplers_rails_and_covers_ramp_and_settling(tec
     assert hold.width == complement.width == pytest.approx(150e-6)
     assert hold.period == complement.period == loop.timeline.case
     assert hold.width + loop.timeline.window == pytest.approx(hold.period)
-    supplies = {kind: source(parts, f"v_vp_{kind}").wave for kind in KINDS}
+    supplies = {kind: source(parts, f"v_vp_{kind}").wave for kind in loop.kinds}
     assert supplies["coupler"] == Dc(rails.positive)
     assert supplies["mixer"] == Dc(1.65)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from report_samples import make_run, outputs, put
 
 from hgesim.network import dopant_disc, lattice
 from hgesim.report import summary_figure, write_report
+from hgesim.report.loop_figure import loop_figure, technologies
 from hgesim.report.network_figure import positions
 from hgesim.report.outcome_figure import learning_figure, outputs_figure
 from hgesim.report.points import operating_points, target_levels, threshold_currents
@@ -233,3 +235,22 @@ def test_waveforms_of_a_run_that_broke_off(changed_run: Callable[..., Path]) -> 
     text = write_report(folder).read_text(encoding="utf-8")
     assert "epoch 1 of 30" in text and "Simulated: 3 ms of 138 ms planned" in text
     assert json.loads((folder / "result.json").read_text())["verdict"] == "aborted"
+
+
+def test_the_hinge_is_drawn_where_it_is_used(good_run: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(good_run, tmp_path / "hinge")
+    config = json.loads((folder / "config.json").read_text())
+    result = json.loads((folder / "result.json").read_text())
+    words = {}
+    for loss in ("mse", "hinge"):
+        config["loop"]["loss"] = loss
+        (folder / "config.json").write_text(json.dumps(config))
+        kinds = ("readout", "loss", "coupler", "hinge")
+        stored = result | {"technology": dict.fromkeys(kinds[: 3 if loss == "mse" else 4], "gf180")}
+        for figures in (stored, {key: value for key, value in stored.items() if key != "technology"}):
+            (folder / "result.json").write_text(json.dumps(figures))
+            record = read_record(folder)
+            assert ("hinge" in technologies(record)) == (loss == "hinge")
+            words[loss] = {text.get_text() for text in loop_figure(record).axes[0].texts}
+            assert ("target s" in words[loss]) == (loss == "hinge")
+    assert {"hinge", "e·s > 0", "target s", "loss: square"} == words["hinge"] - words["mse"]
