@@ -32,8 +32,8 @@ class History:
     outputs : ndarray, (epochs, cases)
         The network's mean output current in the loop, dither and all, worked back from error, target and threshold.
     loss : ndarray, (epochs,)
-        Mean over the cases of the squared time-averaged error, in V^2; of a hinge loss, over the cases on the wrong side
-        of their targets, the others counting as zero.
+        Mean over the cases of the squared time-averaged error, in V^2; of a hinge loss, over the cases on the wrong
+        side of their targets, the others counting as zero.
     controls : ndarray, (epochs, C)
         Averaged over the epoch's last window (the dither averages out), in volt.
     threshold : ndarray, (epochs,)

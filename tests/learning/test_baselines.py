@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hgesim.errors import RequestError
-from hgesim.learning import network_outputs, score_gate
+from hgesim.learning import network_outputs, score
 from hgesim.learning.baselines import (
     Descent,
     Evolution,
@@ -381,7 +381,7 @@ TARGET, OHMS = 50e-9, 2.5e6
 def and_problem(network: Network) -> Problem:
     """Mean square of the loop's error (V^2, at 2 MOhm) over the cases of AND; the last control is the threshold."""
     task = gate_task("AND", Scales(target=TARGET))
-    signs = np.array(task.target_signs)
+    signs = np.array(task.target_levels)
 
     def errors(points: Array) -> Array:
         return 2e6 * (network_outputs(network, task, points[:, :-1]) + points[:, -1:] / OHMS - TARGET * signs)
@@ -397,8 +397,9 @@ def and_problem(network: Network) -> Problem:
 
     def solved(points: Array) -> NDArray[np.bool_]:
         outputs = network_outputs(network, task, points[:, :-1])
-        scores = [score_gate(y, task.targets, -t / OHMS) for y, t in zip(outputs, points[:, -1], strict=True)]
-        return np.array([score.between and score.margin >= task.margin for score in scores])
+        return np.array(
+            [not score(task, y, [], -t / OHMS).reason for y, t in zip(outputs, points[:, -1], strict=True)], dtype=bool
+        )
 
     box = np.array([*np.full(len(network.controls), 0.6), 1.2])
     return Problem(loss, gradient, solved, -box, box, len(task.cases))
