@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hgesim.errors import HgeError
-from hgesim.network.laws import BondState, FloatArray, Hopping, Ohmic, Sinh, SiteState, hopping_state, sinh_state
+from hgesim.network.laws import KINK, BondState, FloatArray, Hopping, Ohmic, Sinh, SiteState, hopping_state, sinh_state
 
 if TYPE_CHECKING:
     from hgesim.network.model import Network
@@ -19,6 +21,8 @@ __all__ = ["Circuit", "Solution", "adjoint", "compile_network", "solve_batch"]
 RELATIVE = 1e-9  # allowed error of Kirchhoff's law against the sum of |I| at the node
 FLOOR = 1e-13  # volt: rounding of a potential of order 1 V, below which a node error means nothing
 STEP = 1e-9  # volt: the last Newton step must be smaller
+COMPILED_SITES = 200  # up to here the compiled iterations are the faster ones
+COMPILED_SHARE = 0.03  # of what is full or free that one of their steps leaves: 0.001 and 0.1 take longer
 CHUNK_BYTES = 3e6  # work on so many points at once that the matrices stay in the cache
 
 
@@ -72,6 +76,12 @@ class Circuit:
     output: int
 
     @property
+    def compiled(self) -> bool:
+        """Tell whether the compiled iterations apply: hopping only, and not too many sites."""
+        small = self.n_sites <= COMPILED_SITES
+        return small and len(self.hop) == len(self.ends[0]) and _kernels() is not None
+
+    @property
     def limit(self) -> float:
         """Largest Newton step in volt that the steepest law bears."""
         limits = [4.0 * self.kt] if len(self.hop) else []
@@ -87,6 +97,16 @@ class Result(NamedTuple):
     done: NDArray[np.bool_]
     iterations: int
     residual: FloatArray
+
+
+@cache
+def _kernels() -> ModuleType | None:
+    """Return the compiled iterations; nothing where numba or a place for its cache is missing."""
+    try:
+        from hgesim.network import fast
+    except (ImportError, RuntimeError):
+        return None
+    return fast
 
 
 def compile_network(network: Network) -> Circuit:
@@ -250,6 +270,8 @@ def solve_batch(circuit: Circuit, volts: FloatArray, start: FloatArray | None, l
     """
     n, bonds = circuit.n_sites, len(circuit.ends[0])
     mu = first_guess(circuit, volts) if start is None else start.copy()
+    if circuit.compiled:
+        return _solve_compiled(circuit, volts, mu, labels)
     currents = np.zeros_like(volts)
     most, residual, fallbacks = 0, 0.0, 0
     size = max(16, int(CHUNK_BYTES / (8 * (3 * n * n + 12 * bonds))))
@@ -269,6 +291,30 @@ def solve_batch(circuit: Circuit, volts: FloatArray, start: FloatArray | None, l
         most, residual = max(most, result.iterations), max(residual, float(result.residual.max(initial=0.0)))
         currents[part] = -(evaluate(circuit, result.mu, volts[part]).current @ circuit.incidence)[:, n:]
     return Solution(currents, mu, most, residual, fallbacks)
+
+
+def _bonds(circuit: Circuit) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+    """Return ends, rates and interaction as the compiled iterations take them: arrays of one kind, never read-only."""
+    return np.array(circuit.ends, dtype=np.int64, order="C"), np.exp(circuit.log_rate), np.zeros((0, 0))
+
+
+def _solve_compiled(circuit: Circuit, volts: FloatArray, mu: FloatArray, labels: tuple[str, ...]) -> Solution:
+    kernels = _kernels()
+    assert kernels is not None
+    volts, settings = np.array(volts, order="C"), (COMPILED_SHARE, 100, 1e-6 * circuit.kt, RELATIVE, FLOOR)
+    outer = circuit.levels + volts @ circuit.levers.T
+    given = (*_bonds(circuit), np.zeros(circuit.n_sites), KINK, circuit.kt, circuit.leak, outer, volts)
+    currents, done, iterations, residual = kernels.solve_points(*given, mu, settings)
+    failed, most = np.flatnonzero(~done), int(iterations.max(initial=0))
+    if len(failed):
+        second = continuation(circuit, volts[failed])
+        if not second.done.all():
+            raise _no_convergence(circuit, volts[failed], second, labels)
+        mu[failed], residual[failed] = second.mu, second.residual
+        state = evaluate(circuit, second.mu, volts[failed])
+        currents[failed] = -(state.current @ circuit.incidence)[:, circuit.n_sites :]
+        most += second.iterations
+    return Solution(currents, mu, most, float(residual.max(initial=0.0)), len(failed))
 
 
 def _no_convergence(circuit: Circuit, volts: FloatArray, result: Result, labels: tuple[str, ...]) -> HgeError:
@@ -293,6 +339,13 @@ def adjoint(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> FloatArray:
     difference of the weights at its ends.
     """
     n = circuit.n_sites
+    if circuit.compiled and (kernels := _kernels()):
+        eps = circuit.levels + volts @ circuit.levers.T
+        arrays = (np.array(values, order="C") for values in (eps, circuit.levers, volts, mu))
+        rest = (KINK, circuit.kt, circuit.leak, *arrays)
+        gradient, good = kernels.gradient_points(*_bonds(circuit), *rest, circuit.output)
+        if good.all():
+            return np.asarray(gradient)
     out, into = circuit.out, circuit.into
     state = evaluate(circuit, mu, volts)
     matrix, diagonal = jacobian(circuit, state)
