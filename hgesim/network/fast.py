@@ -257,10 +257,10 @@ def solve_points(
     leak: float,
     outer: FloatArray,
     volts: FloatArray,
-    mu: FloatArray,
+    excess: FloatArray,
     settings: Settings,
 ) -> tuple[FloatArray, BoolArray, IntArray, FloatArray]:
-    """Solve Kirchhoff's law at each point, starting from the potentials `mu`, which are replaced.
+    """Solve Kirchhoff's law at each point, starting from distances from the levels, which are replaced.
 
     Parameters
     ----------
@@ -274,8 +274,10 @@ def solve_points(
         Rounding of |d|, eV, siemens.
     outer : array, (P, N)
         Levels but for the interaction, in eV.
-    volts, mu : array, (P, E) and (P, N)
-        Of the electrodes and of the sites.
+    volts : array, (P, E)
+        Of the electrodes.
+    excess : array, (P, N)
+        Potential less level of the sites, in volt.
     settings : tuple
         Least share of what is full or free that one step leaves, most iterations, size of the last step (V), relative
         error allowed, and the floor (V).
@@ -286,7 +288,7 @@ def solve_points(
         (P, E) in ampere, (P,) truth, count, and error over the sum of sizes.
     """
     share, most, last, relative, floor = settings
-    points, n = mu.shape
+    points, n = excess.shape
     electrodes = volts.shape[1]
     unit = 2.0 * kt
     bonds, nodes = len(rate), n + electrodes
@@ -295,19 +297,17 @@ def solve_points(
     eps, full, free = np.zeros(nodes), np.full(nodes, 0.5), np.full(nodes, 0.5)
     up, down, bend = np.zeros(bonds), np.zeros(bonds), np.zeros(bonds)
     matrix, out, error, order = np.zeros((n, n)), np.zeros(n), np.zeros(n), np.arange(n)
-    excess, work, potential = np.zeros(n), np.zeros((5, nodes)), np.zeros(nodes)
+    work, potential = np.zeros((5, nodes)), np.zeros(nodes)
     interacts = len(coulomb) > 0
     for p in range(points):
         potential[n:] = volts[p]
         eps[:n], eps[n:] = outer[p], volts[p]
         if not interacts:
             _rates(ends, rate, eps, unit, kink, up, down, bend)
-        for i in range(n):
-            excess[i] = mu[p, i] - eps[i]
         settled = False
         for count in range(1, most + 1):
             iterations[p] = count
-            _fill(excess, kt, full[:n], free[:n])
+            _fill(excess[p], kt, full[:n], free[:n])
             if interacts:
                 for i in range(n):
                     level = outer[p, i]
@@ -322,7 +322,7 @@ def solve_points(
                 _interact(ends, up, down, bend, full, free, unit, coulomb, n, matrix)
             for i in range(n):
                 if leak > 0:
-                    error[i] += leak * (eps[i] + excess[i])
+                    error[i] += leak * (eps[i] + excess[p, i])
                     by_leak = leak * kt / max(full[i] * free[i], TINY)
                     matrix[i, i] += by_leak
                     out[i] += by_leak
@@ -342,12 +342,12 @@ def solve_points(
                     step = kt * (np.log(more / full[i]) - np.log(less / free[i]))
                 if not abs(step) <= largest:
                     largest = abs(step)
-                excess[i] += step
+                excess[p, i] += step
             if not largest < np.inf:
                 break
             settled = largest < last
         for i in range(n):
-            mu[p, i] = potential[i] = eps[i] + excess[i]
+            potential[i] = eps[i] + excess[p, i]
         if settled:
             _check(ends, rate, kink, unit, leak, potential, eps, n, work, currents[p])
             good, worst = True, 0.0
