@@ -110,6 +110,7 @@ def _check_shapes(network: Network) -> None:
     if n == 0:
         raise RequestError("network.bad-shape", "the network has no site", remedy="add at least one dopant or node")
     shapes = {"levels": (n,), "levers": (n, e), "site_positions": (n, 2), "electrode_positions": (e, 2)}
+    shapes |= {"coulomb": (n, n), "reference": (n,)}
     for name, shape in shapes.items():
         found = getattr(network, name).shape
         if found != shape:
@@ -125,15 +126,26 @@ def _check_values(network: Network) -> None:
         )
     if not (np.isfinite(network.site_leak) and network.site_leak >= 0):
         raise RequestError("network.bad-value", f"{network.site_leak:g} S", place="site_leak", remedy="zero or more")
-    for name, values in (("levels", network.levels), ("levers", network.levers)):
-        bad = np.flatnonzero(~np.isfinite(values).reshape(network.n_sites, -1).all(axis=1))
+    for name in ("levels", "levers", "coulomb", "reference"):
+        bad = np.flatnonzero(~np.isfinite(getattr(network, name)).reshape(network.n_sites, -1).all(axis=1))
         if len(bad):
             raise RequestError(
                 "network.bad-value", f"{name} are not finite", place=f"site {network.site_labels[bad[0]]}"
             )
+    _refuse_sites(network, network.coulomb.diagonal() != 0, "coulomb", "a site acts on itself", "a zero diagonal")
+    skew = np.abs(network.coulomb - network.coulomb.T).max(axis=1) > 1e-9 * np.abs(network.coulomb).max(initial=0.0)
+    _refuse_sites(network, skew, "coulomb", "not symmetric", "the same energy both ways")
+    outside = (network.reference < 0) | (network.reference > 1)
+    _refuse_sites(network, outside, "reference", "no occupation", "a number from 0 to 1")
     for name in ("site_positions", "electrode_positions"):
         if np.isinf(getattr(network, name)).any():
             raise RequestError("network.bad-value", "an infinite position", place=name, remedy="metres, or NaN")
+
+
+def _refuse_sites(network: Network, bad: NDArray[np.bool_], name: str, message: str, remedy: str) -> None:
+    if bad.any():
+        label = network.site_labels[int(bad.argmax())]
+        raise RequestError("network.bad-value", f"{name}: {message}", place=f"site {label}", remedy=remedy)
 
 
 def _check_bonds(network: Network) -> None:

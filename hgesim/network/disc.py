@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hgesim.errors import RequestError, nearest
 from hgesim.network.checks import check_count, components
+from hgesim.network.electrostatics import ELEMENTARY_CHARGE, arc_levers, screened_coulomb
 from hgesim.network.laws import FloatArray, Hopping
 from hgesim.network.model import Network
 from hgesim.seeds import generator
@@ -19,7 +20,6 @@ from hgesim.units import parse_quantity
 
 __all__ = ["DiscParameters", "disc_levers", "dopant_disc", "join_parts", "ring"]
 
-ELEMENTARY_CHARGE = 1.602176634e-19  # C
 RIM = 1.05  # radius of the electrodes in radii of the disc
 SETTINGS = 60  # random control settings that the calibration looks at
 CONTROL_RANGE, INPUT_LEVEL = 0.6, 0.3  # V, during calibration
@@ -32,7 +32,11 @@ _UNITS = {
     "temperature": "K",
     "current": "A",
     "site_leak": "S",
+    "permittivity": "",
+    "electrode_width": "",
 }
+_ZERO = ("disorder", "spacing", "site_leak")  # what may be nothing
+LEVERS = ("kernel", "laplace")
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,21 @@ class DiscParameters:
         Typical spread of the output current over the input cases, in ampere: fixes the attempt frequency.
     site_leak : float
         In siemens. The default changes the output by less than 1e-5 of `current` (measured on ten devices).
+    levers : str
+        ``"kernel"``: the Poisson kernel at each electrode, normalised. ``"laplace"``: Laplace's equation with the
+        electrodes as arcs of the rim and insulating gaps between them (`hgesim.network.electrostatics.arc_levers`).
+    electrode_width : float
+        Share of the rim that the arcs cover, up to 1; for ``levers="laplace"`` only.
+    coulomb : bool
+        Whether carriers repel each other. Dopants are acceptors, neutral when a hole is on them, and `counter_dopants`
+        are fixed positive charges (the impurity band of a compensated semiconductor: Shklovskii and Efros, Electronic
+        Properties of Doped Semiconductors, Springer 1984, chapter 3).
+    permittivity : float
+        Relative, of the host.
+    screening : float, optional
+        Length over which electrodes and free carriers screen the interaction, in metre; none where not given.
+    counter_dopants : int, optional
+        How many; half the dopants where not given, which is neutral with half the sites occupied.
     """
 
     dopants: int = 20
@@ -74,13 +93,18 @@ class DiscParameters:
     temperature: float = 77.0
     current: float = 50e-9
     site_leak: float = 1e-13
+    levers: str = "kernel"
+    electrode_width: float = 0.5
+    coulomb: bool = False
+    permittivity: float = 11.7
+    screening: float | None = None
+    counter_dopants: int | None = None
 
     def __post_init__(self) -> None:
         """Read quantities and refuse what cannot be drawn."""
         for name, unit in _UNITS.items():
             value = parse_quantity(getattr(self, name), unit, place=name)
-            if value < 0 or (value == 0 and name not in ("disorder", "spacing", "site_leak")):
-                raise RequestError("network.bad-value", f"{value:g} {unit}", place=name, remedy="a positive number")
+            _check_positive(value, unit, name)
             object.__setattr__(self, name, value)
         check_count(self.dopants, 1, "dopants")
         check_count(self.electrodes, 2, "electrodes")
@@ -93,6 +117,35 @@ class DiscParameters:
                     place="inputs",
                     remedy=f"different ones from 1 to {self.electrodes - 1}; 0 is the output",
                 )
+        self._check_electrostatics()
+
+    def _check_electrostatics(self) -> None:
+        if self.levers not in LEVERS:
+            raise RequestError(
+                "network.bad-levers", f"{self.levers!r}", place="levers", remedy=nearest(str(self.levers), LEVERS)
+            )
+        if self.electrode_width > 1:
+            raise RequestError(
+                "network.bad-value", f"{self.electrode_width:g}", place="electrode_width", remedy="a share, up to 1"
+            )
+        if not isinstance(self.coulomb, bool):
+            raise RequestError("network.bad-value", f"{self.coulomb!r}", place="coulomb", remedy="true or false")
+        if self.screening is not None:
+            length = parse_quantity(self.screening, "m", place="screening")
+            _check_positive(length, "m", "screening")
+            object.__setattr__(self, "screening", length)
+        if self.counter_dopants is not None:
+            check_count(self.counter_dopants, 0, "counter_dopants")
+        for name in ("screening", "counter_dopants"):
+            if getattr(self, name) is not None and not self.coulomb:
+                raise RequestError(
+                    "network.conflict", "nothing interacts", place=name, remedy="leave it out, or set coulomb = true"
+                )
+
+
+def _check_positive(value: float, unit: str, name: str) -> None:
+    if value < 0 or (value == 0 and name not in _ZERO):
+        raise RequestError("network.bad-value", f"{value:g} {unit}".strip(), place=name, remedy="a positive number")
 
 
 def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: Any) -> Network:
@@ -129,7 +182,7 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
         if name not in known:
             raise RequestError("network.unknown-field", f'"{name}"', place="dopant_disc", remedy=nearest(name, known))
     p = dataclasses.replace(base, **changes)
-    sites = _scatter(p, generator(seed, "network", "positions"))
+    sites = _scatter(p, generator(seed, "network", "positions"), p.dopants)
     rim = ring(p.electrodes, RIM * p.radius)
     bonds, lengths = _pairs(sites, rim, p.cutoff)
     overlap = np.exp(-2.0 * lengths / p.localisation)
@@ -140,6 +193,10 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
             place="localisation",
             remedy="use a larger one, or a smaller cutoff",
         )
+    levels = generator(seed, "network", "levels").normal(0.0, p.disorder, p.dopants)
+    levels, fields = _charges(p, seed, sites, levels)
+    levers = disc_levers(sites, rim) if p.levers == "kernel" else arc_levers(sites, rim, p.electrode_width)
+    meta: tuple[tuple[str, bool | int | float | str], ...] = (("generator", "dopant_disc"), ("seed", seed))
     frequency = p.current / ELEMENTARY_CHARGE / float(np.exp(np.log(overlap).mean()))
     for _ in range(3):  # the leak makes the current not quite proportional to the rates
         frequency = float(f"{frequency:.6g}")  # so that the last bits of a linear solver do not make another device
@@ -147,21 +204,35 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
             site_labels=tuple(f"d{k}" for k in range(p.dopants)),
             electrode_labels=tuple(f"e{k}" for k in range(p.electrodes)),
             roles=tuple("output" if k == 0 else "input" if k in p.inputs else "control" for k in range(p.electrodes)),
-            levels=generator(seed, "network", "levels").normal(0.0, p.disorder, p.dopants),
-            levers=disc_levers(sites, rim),
+            levels=levels,
+            levers=levers,
             site_positions=sites,
             electrode_positions=rim,
             bond_sites=bonds,
             bond_laws=tuple(Hopping(rate) for rate in (ELEMENTARY_CHARGE * frequency * overlap).tolist()),
             temperature=p.temperature,
             site_leak=p.site_leak,
-            meta=(("generator", "dopant_disc"), ("seed", seed), ("attempt_frequency", frequency)),
+            meta=(*meta, ("attempt_frequency", frequency)),
+            **fields,
         )
         found = typical_spread(network, generator(seed, "network", "calibration"))
         if abs(found / p.current - 1.0) < 1e-5:
             break
         frequency *= p.current / found
     return network
+
+
+def _charges(
+    p: DiscParameters, seed: int, sites: FloatArray, levels: FloatArray
+) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """Return levels in the field of the counter-dopants, and the fields of `Network` that make the sites interact."""
+    if not p.coulomb:
+        return levels, {}
+    count = p.dopants // 2 if p.counter_dopants is None else p.counter_dopants
+    counter = _scatter(p, generator(seed, "network", "counter_dopants"), count, sites)
+    levels = levels + screened_coulomb(sites, counter, p.permittivity, p.screening).sum(axis=1)
+    coulomb = screened_coulomb(sites, sites, p.permittivity, p.screening)
+    return levels, {"coulomb": coulomb, "reference": np.ones(len(sites))}
 
 
 def typical_spread(network: Network, random: np.random.Generator) -> float:
@@ -243,20 +314,26 @@ def join_parts(n_sites: int, positions: FloatArray, bonds: NDArray[np.int64]) ->
     return bonds
 
 
-def _scatter(p: DiscParameters, random: np.random.Generator) -> FloatArray:
-    sites: list[FloatArray] = []
-    for _ in range(1000 * p.dopants):
+def _scatter(
+    p: DiscParameters, random: np.random.Generator, count: int, others: FloatArray | None = None
+) -> FloatArray:
+    """Draw positions, (count, 2), away from each other and from those of others."""
+    taken: list[FloatArray] = [] if others is None else list(others)
+    goal = len(taken) + count
+    for _ in range(1000 * count):
         point = random.uniform(-p.radius, p.radius, 2)
-        if np.hypot(*point) < p.radius and all(np.hypot(*(point - other)) > p.spacing for other in sites):
-            sites.append(point)
-            if len(sites) == p.dopants:
-                return np.array(sites)
-    raise RequestError(
-        "network.crowded",
-        f"only {len(sites)} of {p.dopants} dopants found room",
-        place="spacing",
-        remedy="use fewer dopants, a wider disc or a smaller spacing",
-    )
+        if np.hypot(*point) < p.radius and all(np.hypot(*(point - other)) > p.spacing for other in taken):
+            taken.append(point)
+            if len(taken) == goal:
+                break
+    if len(taken) < goal:
+        raise RequestError(
+            "network.crowded",
+            f"only {count - goal + len(taken)} of {count} dopants found room",
+            place="spacing",
+            remedy="use fewer dopants, a wider disc or a smaller spacing",
+        )
+    return np.array(taken[goal - count :]).reshape(-1, 2)
 
 
 def _pairs(sites: FloatArray, rim: FloatArray, cutoff: float) -> tuple[NDArray[np.int64], FloatArray]:

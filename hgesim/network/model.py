@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from hgesim.errors import RequestError, nearest
 from hgesim.network.checks import check_network, is_whole
+from hgesim.network.interaction import adjoint_any, solve_any
 from hgesim.network.laws import FloatArray, Law, law_name, law_values
-from hgesim.network.solver import Circuit, Solution, adjoint, compile_network, evaluate, solve_batch
+from hgesim.network.solver import Circuit, Solution, compile_network, evaluate
 
 __all__ = ["BOLTZMANN_EV", "Network"]
 
@@ -61,6 +62,12 @@ class Network:
         Conductance from every site to ground, in siemens.
     meta : tuple of (str, value)
         Where the network comes from: seed, attempt frequency and so on.
+    coulomb : array, (N, N), optional
+        By how many eV a carrier on one site lifts the level of another: symmetric, zero on the diagonal. A level is
+        ``levels + levers V + coulomb (n - reference)`` with the mean occupations ``n = 1/(1 + exp((eps - mu)/kT))``.
+        Zero where not given.
+    reference : array, (N,), optional
+        Occupation, 0 to 1, at which a site is neutral. Zero where not given.
 
     Raises
     ------
@@ -80,6 +87,8 @@ class Network:
     temperature: float = 77.0
     site_leak: float = 0.0
     meta: Meta = ()
+    coulomb: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    reference: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         """Freeze the arrays, sort the bonds and refuse what cannot be solved."""
@@ -87,6 +96,10 @@ class Network:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in ("levels", "levers", "site_positions", "electrode_positions"):
             object.__setattr__(self, name, _frozen(getattr(self, name)))
+        acts = self.coulomb is not None and np.any(np.asarray(self.coulomb, dtype=np.float64) != 0)
+        for name, shape in (("coulomb", (self.n_sites, self.n_sites)), ("reference", (self.n_sites,))):
+            given = getattr(self, name)
+            object.__setattr__(self, name, _frozen(given if acts and np.size(given) else np.zeros(shape)))
         bonds = np.array(self.bond_sites, dtype=np.int64).reshape(-1, 2)
         bonds = np.sort(bonds, axis=1)
         if len(bonds) == len(self.bond_laws):
@@ -107,9 +120,11 @@ class Network:
             "bond_laws": [[law_name(law), *law_values(law).values()] for law in self.bond_laws],
             "meta": [[name, value] for name, value in self.meta],
         }
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            content.setdefault(field.name, value.tolist() if isinstance(value, np.ndarray) else value)
+        for name in (part.name for part in dataclasses.fields(self)):
+            if name in ("coulomb", "reference") and not self.interacts:
+                continue
+            value = getattr(self, name)
+            content.setdefault(name, value.tolist() if isinstance(value, np.ndarray) else value)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -130,6 +145,11 @@ class Network:
     def kT(self) -> float:
         """Thermal energy in eV, which is the thermal voltage in volt."""
         return BOLTZMANN_EV * self.temperature
+
+    @cached_property
+    def interacts(self) -> bool:
+        """Tell whether occupied sites lift each other's levels."""
+        return bool(self.coulomb.any())
 
     @property
     def n_sites(self) -> int:
@@ -199,7 +219,8 @@ class Network:
         V : array, (..., E)
             Electrode voltages in volt.
         start : array, (..., N), optional
-            Site potentials to start from, in volt: those of a neighbouring operating point save iterations.
+            Site potentials to start from, in volt: those of a neighbouring operating point save iterations. Where sites
+            interact, they also choose among several states, in the place of the way from zero volt.
 
         Returns
         -------
@@ -215,11 +236,14 @@ class Network:
         """
         volts, shape = self._rows(V, self.n_electrodes, "electrode voltages")
         guess = None if start is None else self._start(start, shape)
-        found = solve_batch(self._circuit, volts, guess, self.site_labels)
+        found = solve_any(self._circuit, volts, guess, self.site_labels)
         return dataclasses.replace(
             found,
             currents=found.currents.reshape(*shape, self.n_electrodes),
-            potentials=found.potentials.reshape(*shape, self.n_sites),
+            **{
+                name: getattr(found, name).reshape(*shape, self.n_sites)
+                for name in ("potentials", "levels", "occupations")
+            },
         )
 
     def output_current(self, V: ArrayLike) -> FloatArray:
@@ -255,14 +279,14 @@ class Network:
         """
         solution = self.solve(V, start)
         volts, shape = self._rows(V, self.n_electrodes, "electrode voltages")
-        gradient = adjoint(self._circuit, volts, solution.potentials.reshape(-1, self.n_sites))
+        gradient = adjoint_any(self._circuit, volts, solution.flat())
         return solution.currents[..., self.output], gradient.reshape(*shape, self.n_electrodes), solution.potentials
 
     def bond_currents(self, V: ArrayLike) -> FloatArray:
         """Return the current of every bond from its first to its second node, (..., B) in ampere."""
         volts, shape = self._rows(V, self.n_electrodes, "electrode voltages")
-        potentials = solve_batch(self._circuit, volts, None, self.site_labels).potentials
-        return evaluate(self._circuit, potentials, volts).current.reshape(*shape, self.n_bonds)
+        found = solve_any(self._circuit, volts, None, self.site_labels)
+        return evaluate(self._circuit, found.potentials, volts, found.levels).current.reshape(*shape, self.n_bonds)
 
     @cached_property
     def _circuit(self) -> Circuit:

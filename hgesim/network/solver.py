@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hgesim.errors import HgeError
-from hgesim.network.laws import BondState, FloatArray, Hopping, Ohmic, Sinh, SiteState, hopping_state, sinh_state
+from hgesim.network.laws import KINK, BondState, FloatArray, Hopping, Ohmic, Sinh, SiteState, hopping_state, sinh_state
+from hgesim.network.occupation import cooled, fill
 
 if TYPE_CHECKING:
     from hgesim.network.model import Network
@@ -19,6 +22,8 @@ __all__ = ["Circuit", "Solution", "adjoint", "compile_network", "solve_batch"]
 RELATIVE = 1e-9  # allowed error of Kirchhoff's law against the sum of |I| at the node
 FLOOR = 1e-13  # volt: rounding of a potential of order 1 V, below which a node error means nothing
 STEP = 1e-9  # volt: the last Newton step must be smaller
+COMPILED_SITES = 200  # up to here the compiled iterations are the faster ones
+COMPILED_SHARE = 0.03  # of what is full or free that one of their steps leaves: 0.001 and 0.1 take longer
 CHUNK_BYTES = 3e6  # work on so many points at once that the matrices stay in the cache
 
 
@@ -38,6 +43,11 @@ class Solution:
         Largest error of Kirchhoff's law, relative to the sum of |I| at the node.
     fallbacks : int
         Points that plain Newton did not solve and continuation did.
+    levels : ndarray, (..., N)
+        Of the sites, in eV, gating and interaction included.
+    occupations : ndarray, (..., N)
+        Of the sites, 0 to 1: ``1/(1 + exp((level - potential)/kT))``. Plain nodes have a number here too, without
+        meaning.
     """
 
     currents: FloatArray
@@ -45,6 +55,22 @@ class Solution:
     iterations: int
     residual: float
     fallbacks: int
+    levels: FloatArray
+    occupations: FloatArray
+
+    def flat(self) -> Solution:
+        """Return the same with one axis of points."""
+        return replace(
+            self,
+            currents=_flat(self.currents),
+            potentials=_flat(self.potentials),
+            levels=_flat(self.levels),
+            occupations=_flat(self.occupations),
+        )
+
+
+def _flat(values: FloatArray) -> FloatArray:
+    return values.reshape(-1, values.shape[-1])
 
 
 @dataclass(frozen=True)
@@ -70,6 +96,20 @@ class Circuit:
     kt: float
     leak: float
     output: int
+    coulomb: FloatArray  # (N, N), or (0, 0) where nothing interacts
+    reference: FloatArray
+    cooled: FloatArray  # occupations at zero volt
+
+    @property
+    def interacts(self) -> bool:
+        """Tell whether occupied sites lift each other's levels."""
+        return len(self.coulomb) > 0
+
+    @property
+    def compiled(self) -> bool:
+        """Tell whether the compiled iterations apply: hopping only, and not too many sites."""
+        small = self.n_sites <= COMPILED_SITES
+        return small and len(self.hop) == len(self.ends[0]) and kernels() is not None
 
     @property
     def limit(self) -> float:
@@ -87,6 +127,16 @@ class Result(NamedTuple):
     done: NDArray[np.bool_]
     iterations: int
     residual: FloatArray
+
+
+@cache
+def kernels() -> ModuleType | None:
+    """Return the compiled iterations; nothing where numba or a place for its cache is missing."""
+    try:
+        from hgesim.network import fast
+    except (ImportError, RuntimeError):
+        return None
+    return fast
 
 
 def compile_network(network: Network) -> Circuit:
@@ -123,18 +173,28 @@ def compile_network(network: Network) -> Circuit:
         kt=network.kT,
         leak=network.site_leak,
         output=n + network.output,
+        coulomb=network.coulomb if network.interacts else np.zeros((0, 0)),
+        reference=network.reference,
+        cooled=cooled(network.levels, network.coulomb, network.reference, network.kT)
+        if network.interacts
+        else np.zeros(0),
     )
 
 
-def evaluate(circuit: Circuit, mu: FloatArray, volts: FloatArray) -> BondState:
-    """Evaluate all bonds: currents (points, B) in ampere, derivatives in siemens."""
+def evaluate(circuit: Circuit, mu: FloatArray, volts: FloatArray, levels: FloatArray | None = None) -> BondState:
+    """Evaluate all bonds: currents (points, B) in ampere, derivatives in siemens.
+
+    Levels, (points, N) in eV, are given where sites interact; else they follow from the voltages.
+    """
+    if levels is None:
+        levels = circuit.levels + volts @ circuit.levers.T
     i, j = circuit.ends
     potential = np.concatenate([mu, volts], axis=1)
     if len(circuit.hop) == len(i):
-        return _hopping(circuit, potential, volts, circuit.ends)
+        return _hopping(circuit, potential, levels, circuit.ends)
     state = BondState(*np.zeros((5, len(mu), len(i))))
     if len(circuit.hop):
-        part = _hopping(circuit, potential, volts, (i[circuit.hop], j[circuit.hop]))
+        part = _hopping(circuit, potential, levels, (i[circuit.hop], j[circuit.hop]))
         for whole, piece in zip(state, part, strict=True):
             whole[:, circuit.hop] = piece
     drop = potential[:, i] - potential[:, j]
@@ -148,10 +208,10 @@ def evaluate(circuit: Circuit, mu: FloatArray, volts: FloatArray) -> BondState:
 
 
 def _hopping(
-    circuit: Circuit, potential: FloatArray, volts: FloatArray, ends: tuple[NDArray[np.intp], NDArray[np.intp]]
+    circuit: Circuit, potential: FloatArray, levels: FloatArray, ends: tuple[NDArray[np.intp], NDArray[np.intp]]
 ) -> BondState:
     n, unit = circuit.n_sites, 2.0 * circuit.kt
-    eps = np.concatenate([circuit.levels + volts @ circuit.levers.T, volts], axis=1) / unit
+    eps = np.concatenate([levels, potential[:, n:]], axis=1) / unit
     reduced = potential / unit
     x = (eps - reduced)[:, :n]
     log_cosh, tanh = np.zeros_like(eps), np.zeros_like(eps)  # an electrode has eps = mu
@@ -178,7 +238,7 @@ def jacobian(circuit: Circuit, state: BondState) -> tuple[FloatArray, FloatArray
     return matrix, diagonal
 
 
-def _solve_rows(matrix: FloatArray, right: FloatArray, scale: FloatArray) -> FloatArray:
+def solve_rows(matrix: FloatArray, right: FloatArray, scale: FloatArray) -> FloatArray:
     """Solve one linear system per point, rows scaled."""
     scaled, sides = matrix * scale[:, :, None], (right * scale)[:, :, None]
     try:
@@ -213,7 +273,7 @@ def newton(circuit: Circuit, volts: FloatArray, start: FloatArray, *, limit: flo
         if good.all():
             break
         active, keep = active[~good], ~good
-        step = _solve_rows(matrix[keep], -error[keep], scale[keep])
+        step = solve_rows(matrix[keep], -error[keep], scale[keep])
         small = np.all(np.abs(step) < STEP, axis=1)
         mu[active] += np.clip(step, -limit, limit)
     return Result(mu, done, iteration, residual)
@@ -250,6 +310,8 @@ def solve_batch(circuit: Circuit, volts: FloatArray, start: FloatArray | None, l
     """
     n, bonds = circuit.n_sites, len(circuit.ends[0])
     mu = first_guess(circuit, volts) if start is None else start.copy()
+    if circuit.compiled:
+        return _solve_compiled(circuit, volts, mu, labels)
     currents = np.zeros_like(volts)
     most, residual, fallbacks = 0, 0.0, 0
     size = max(16, int(CHUNK_BYTES / (8 * (3 * n * n + 12 * bonds))))
@@ -264,17 +326,62 @@ def solve_batch(circuit: Circuit, volts: FloatArray, start: FloatArray | None, l
             result = result._replace(iterations=result.iterations + second.iterations)
             fallbacks += len(failed)
         if not result.done.all():
-            raise _no_convergence(circuit, volts[part], result, labels)
+            raise no_convergence(circuit, volts[part], result.mu, result.done, labels)
         mu[part] = result.mu
         most, residual = max(most, result.iterations), max(residual, float(result.residual.max(initial=0.0)))
         currents[part] = -(evaluate(circuit, result.mu, volts[part]).current @ circuit.incidence)[:, n:]
-    return Solution(currents, mu, most, residual, fallbacks)
+    return _solution(circuit, volts, mu, currents, (most, residual, fallbacks))
 
 
-def _no_convergence(circuit: Circuit, volts: FloatArray, result: Result, labels: tuple[str, ...]) -> HgeError:
-    bad = np.flatnonzero(~result.done)
-    mu, at = result.mu[bad], volts[bad]
-    current = evaluate(circuit, mu, at).current
+def compiled_bonds(circuit: Circuit) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+    """Return ends, rates and interaction as the compiled iterations take them: arrays of one kind, never read-only."""
+    return (
+        np.array(circuit.ends, dtype=np.int64, order="C"),
+        np.exp(circuit.log_rate),
+        np.array(circuit.coulomb, order="C"),
+    )
+
+
+def _solve_compiled(circuit: Circuit, volts: FloatArray, mu: FloatArray, labels: tuple[str, ...]) -> Solution:
+    compiled = kernels()
+    assert compiled is not None
+    volts, settings = np.array(volts, order="C"), (COMPILED_SHARE, 100, 1e-6 * circuit.kt, RELATIVE, FLOOR)
+    outer = circuit.levels + volts @ circuit.levers.T
+    given = (*compiled_bonds(circuit), np.zeros(circuit.n_sites), KINK, circuit.kt, circuit.leak, outer, volts)
+    excess = mu - outer
+    currents, done, iterations, residual = compiled.solve_points(*given, excess, settings)
+    mu = outer + excess
+    failed, most = np.flatnonzero(~done), int(iterations.max(initial=0))
+    if len(failed):
+        second = continuation(circuit, volts[failed])
+        if not second.done.all():
+            raise no_convergence(circuit, volts[failed], second.mu, second.done, labels)
+        mu[failed], residual[failed] = second.mu, second.residual
+        state = evaluate(circuit, second.mu, volts[failed])
+        currents[failed] = -(state.current @ circuit.incidence)[:, circuit.n_sites :]
+        most += second.iterations
+    return _solution(circuit, volts, mu, currents, (most, float(residual.max(initial=0.0)), len(failed)))
+
+
+def _solution(
+    circuit: Circuit, volts: FloatArray, mu: FloatArray, currents: FloatArray, found: tuple[int, float, int]
+) -> Solution:
+    levels = circuit.levels + volts @ circuit.levers.T
+    return Solution(currents, mu, *found, levels, fill(mu - levels, circuit.kt))
+
+
+def no_convergence(
+    circuit: Circuit,
+    volts: FloatArray,
+    mu: FloatArray,
+    done: NDArray[np.bool_],
+    labels: tuple[str, ...],
+    levels: FloatArray | None = None,
+) -> HgeError:
+    """Return the error that names the site where Kirchhoff's law fails most."""
+    bad = np.flatnonzero(~done)
+    mu, at = mu[bad], volts[bad]
+    current = evaluate(circuit, mu, at, None if levels is None else levels[bad]).current
     error = (current @ circuit.incidence)[:, : circuit.n_sites] + circuit.leak * mu
     total = np.abs(current) @ circuit.touching + 1e-290
     point, site = np.unravel_index(int(np.argmax(np.abs(error) / total)), error.shape)
@@ -284,6 +391,17 @@ def _no_convergence(circuit: Circuit, volts: FloatArray, result: Result, labels:
         place=f"site {labels[site]}",
         remedy="lower the voltages or raise site_leak",
     )
+
+
+def compiled_adjoint(circuit: Circuit, volts: FloatArray, mu: FloatArray, levels: FloatArray) -> FloatArray | None:
+    """Return what `adjoint` does, with interaction too; nothing where the compiled form does not apply."""
+    compiled = kernels() if circuit.compiled else None
+    if compiled is None:
+        return None
+    arrays = (np.array(values, order="C") for values in (levels, circuit.levers, volts, mu))
+    rest = (KINK, circuit.kt, circuit.leak, *arrays)
+    gradient, good = compiled.gradient_points(*compiled_bonds(circuit), *rest, circuit.output)
+    return np.asarray(gradient) if good.all() else None
 
 
 def adjoint(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> FloatArray:
@@ -300,7 +418,7 @@ def adjoint(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> FloatArray:
     at_output = circuit.incidence[:, circuit.output]
     source = ((state.mu_i * at_output) @ out + (state.mu_j * at_output) @ into)[:, :n]
     weight = np.zeros((len(volts), circuit.incidence.shape[1]))
-    weight[:, :n] = _solve_rows(matrix.transpose(0, 2, 1), source, scale)
+    weight[:, :n] = solve_rows(matrix.transpose(0, 2, 1), source, scale)
     weight[:, circuit.output] = -1.0
     share = weight @ circuit.incidence.T
     potential = (share * state.mu_i) @ out + (share * state.mu_j) @ into
