@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hgesim.circuit import Element, Table, VoltageSource, electrode_net
+from hgesim.circuit import Element, Table, VoltageSource, electrode_net, level_net, occupation_net
 from hgesim.design.circuit import CaseSweep, Circuit
-from hgesim.design.expand import network_elements
+from hgesim.design.expand import interacting_sites, network_elements
 from hgesim.errors import RequestError
 from hgesim.network import Network
 
@@ -32,8 +32,10 @@ def network_bench(network: Network, voltages: ArrayLike, temperature: float = 30
     Returns
     -------
     Circuit
-        A sweep over the points. The current of source ``v_<electrode>`` is probed: SPICE counts it into the source's
-        positive end, which is the current out of the network into that electrode.
+        A sweep over the points, from one to the next: where several states of interacting sites fit a point, the one
+        that the way leads to. It begins at zero volt in the state of `Network.solve`. The current of source
+        ``v_<electrode>`` is probed: SPICE counts it into the source's positive end, which is the current out of the
+        network into that electrode.
     """
     table = np.asarray(voltages, dtype=float)
     if table.ndim != 2 or table.shape[1] != network.n_electrodes or not len(table) or not np.isfinite(table).all():
@@ -52,6 +54,20 @@ def network_bench(network: Network, voltages: ArrayLike, temperature: float = 30
         (*network_elements(network), *sources),
         CaseSweep(len(table), substeps),
         probes,
+        _rest(network),
         temperature=temperature,
         bond_temperature=network.temperature,
+    )
+
+
+def _rest(network: Network) -> tuple[tuple[str, float], ...]:
+    """Return where interacting sites are at zero volt: they may have several operating points there."""
+    if not network.interacts:
+        return ()
+    at_rest, sites = network.solve(np.zeros(network.n_electrodes)), sorted(interacting_sites(network))
+    labels = [network.site_labels[number] for number in sites]
+    return tuple(
+        (net(label), float(values[number]))
+        for net, values in ((level_net, at_rest.levels), (occupation_net, at_rest.occupations))
+        for number, label in zip(sites, labels, strict=True)
     )

@@ -17,6 +17,7 @@ from hgesim.circuit import (
     Capacitor,
     CurrentSource,
     Element,
+    Occupation,
     Resistor,
     StartServo,
     StartSwitch,
@@ -151,6 +152,11 @@ class Circuit:
         return frozenset(type(e.law) for e in self.elements if isinstance(e, BondInstance))
 
     @property
+    def interacts(self) -> bool:
+        """Tell whether sites lift each other's levels, so that their occupations are nets."""
+        return any(isinstance(e, Occupation) for e in self.elements)
+
+    @property
     def transistors(self) -> int:
         """Return the number of transistors, those inside blocks included."""
         return sum(e.block.transistors for e in self.elements if isinstance(e, BlockInstance))
@@ -182,8 +188,8 @@ class Circuit:
 def _is_part(device: str, element: Element) -> bool:
     """Tell whether a device of the deck is an element: a bond's have a letter before, a diode's _f or _r after."""
     name = element.name.lower()
-    if isinstance(element, BondInstance):
-        return re.fullmatch(rf"[nrxd]?{name}(_[fr])?", device) is not None
+    if isinstance(element, BondInstance | Occupation):
+        return re.fullmatch(rf"[nrxdb]?{name}(_[fr])?", device) is not None
     return device == name
 
 
@@ -215,5 +221,19 @@ def element_nets(element: Element) -> tuple[str, ...]:
     """Return the nets of an element."""
     if isinstance(element, BlockInstance):
         return tuple(element.nets.values())
-    fields = ("a", "b", "level_a", "level_b", "plus", "minus", "into", "out_of", "held", "gate")
+    fields = (
+        "a",
+        "b",
+        "level_a",
+        "level_b",
+        "plus",
+        "minus",
+        "into",
+        "out_of",
+        "held",
+        "gate",
+        "out",
+        "level",
+        "potential",
+    )
     return tuple(net for net in (getattr(element, name, "") for name in fields) if net)

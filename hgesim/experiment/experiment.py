@@ -21,7 +21,7 @@ from hgesim.experiment.folder import RESULT, claim_folder, write_json
 from hgesim.experiment.run import Run
 from hgesim.experiment.watch import Redraw, Status, Watch
 from hgesim.learning import already_solved, network_outputs
-from hgesim.netlist import BOND_VA
+from hgesim.netlist import uses_osdi, verilog_a
 from hgesim.network import Hopping, write_network
 
 __all__ = ["Experiment", "learn"]
@@ -150,8 +150,8 @@ class Experiment:
         circuit = self.design.circuit
         if any(block.models == "gf180" for block in circuit.blocks):
             gf180_models()
-        if dialect == "osdi" and Hopping in circuit.laws:
-            compile_bond(BOND_VA)
+        if uses_osdi(circuit, dialect):
+            compile_bond(verilog_a(circuit))
 
     def _refuse_solved_start(self) -> None:
         """Refuse a start that does the task already: it would make a picture of learning without any."""

@@ -8,11 +8,12 @@ exponents are at most D's rounding above zero, whatever Newton tries.
 
 from __future__ import annotations
 
-from hgesim.circuit import BondInstance
+from hgesim.circuit import BondInstance, Occupation
+from hgesim.design.circuit import Circuit
 from hgesim.network import Hopping, Ohmic, Sinh
 from hgesim.units import spice_number
 
-__all__ = ["BOND_VA", "HOPPING_SUBCKT", "bond_lines"]
+__all__ = ["BOND_VA", "HOPPING_SUBCKT", "OCCUPATION_VA", "bond_lines", "occupation_line", "verilog_a"]
 
 BOND_VA = """// Mean-field hopping between two localised sites: written by hgesim.
 // Ports: potentials pa, pb (they carry the current) and levels la, lb (they carry none).
@@ -35,6 +36,18 @@ module hopbond(pa, pb, la, lb);
 endmodule
 """
 
+# A tanh bears whatever Newton tries; its rounding near 0 does not matter, as levels feel differences of n only.
+OCCUPATION_VA = """
+// Mean occupation of a site, as the voltage of port n: 1 siemens to ground and the occupation as a current.
+// Ports: n, level eps and potential mu (they carry no current).
+module occupation(n, eps, mu);
+  inout n, eps, mu;
+  electrical n, eps, mu;
+  parameter real kt = 0.00663; // eV
+  analog I(n) <+ V(n) - 0.5 + 0.5 * tanh((V(eps) - V(mu)) / (2.0 * kt));
+endmodule
+"""
+
 # Newton may try absurd voltages, and a B-source that overflows ends the run: so differences stop at 1e4 (of 2kT) and
 # exponents, which never exceed 0.1 at voltages that make sense, at 1.
 _D, _XA, _XB, _S = (
@@ -48,6 +61,19 @@ HOPPING_SUBCKT = f"""* hopping bond for engines without OSDI: the same expressio
 b1 pa pb i={{rate}}*(exp(min(1,{_LOG}+{_S}))-exp(min(1,{_LOG}-{_S})))
 .ends hopbond
 """
+
+
+def verilog_a(circuit: Circuit) -> str:
+    """Return the text of ``bond.va``: what the circuit's bonds and occupations need."""
+    return BOND_VA + (OCCUPATION_VA if circuit.interacts else "")
+
+
+def occupation_line(site: Occupation, dialect: str, two_kt: float) -> str:
+    """Write the net of one mean occupation; parameters as for `bond_lines`."""
+    if dialect == "osdi":
+        return f"n{site.name} {site.out} {site.level} {site.potential} occupation"
+    unit = spice_number(two_kt)
+    return f"b{site.name} {site.out} 0 i=v({site.out})-0.5+0.5*tanh((v({site.level})-v({site.potential}))/{unit})"
 
 
 def bond_lines(bond: BondInstance, dialect: str, two_kt: float, thermal_voltage: float) -> list[str]:

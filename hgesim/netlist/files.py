@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hgesim.design.circuit import Circuit
-from hgesim.netlist.bonds import BOND_VA
-from hgesim.netlist.writer import write_deck
-from hgesim.network import Hopping
+from hgesim.netlist.bonds import verilog_a
+from hgesim.netlist.writer import uses_osdi, write_deck
 
 __all__ = ["DECK", "deck_files", "write_files"]
 
@@ -17,8 +16,8 @@ DECK = "deck.cir"
 def deck_files(circuit: Circuit, dialect: str = "osdi") -> dict[str, str]:
     """Return the files of a deck by name: ``deck.cir`` and, where the dialect needs it, ``bond.va``."""
     files = {DECK: write_deck(circuit, dialect)}
-    if dialect == "osdi" and Hopping in circuit.laws:
-        files["bond.va"] = BOND_VA
+    if uses_osdi(circuit, dialect):
+        files["bond.va"] = verilog_a(circuit)
     return files
 
 

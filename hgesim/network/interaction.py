@@ -36,7 +36,7 @@ from hgesim.network.solver import (
 __all__ = ["adjoint_any", "solve_any"]
 
 STAGE = 8.0  # kT/e: rise of the voltages from one stage to the next
-FINER = (1, 4, 16)  # how many times as many stages are tried
+FINER = (1, 4, 16, 64, 256)  # how many times as many stages are tried
 
 
 class State(NamedTuple):
