@@ -58,3 +58,14 @@ def test_own_block(tmp_path: Path, osdi_engine: Engine) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("V^2") == 3
+
+
+@pytest.mark.slow
+def test_twin_speed(osdi_engine: Engine) -> None:
+    """The exact solution is at least a hundred times faster than a process per operating point, and all agree."""
+    script = ROOT / "examples" / "twin_speed.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()[-2:]]
+    for row in rows:
+        assert float(row[-2]) > 100 and float(row[-1]) < 1e-4

@@ -155,8 +155,9 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
     Sites are uniform in the disc, levels normal, lever arms those of Laplace's equation with the rim as boundary.
     All pairs within the cutoff are bonded, except two electrodes; an electrode out of reach is bonded to its nearest
     site, and parts out of reach of each other by their shortest gap. The attempt frequency is calibrated: the median
-    over 60 (6 above 200 dopants) random control settings (+-0.6 V) of the standard deviation of the output current over all input cases
-    (+-0.3 V) equals `current`. It is kept in `Network.meta`; it stands for all prefactors and is no phonon frequency.
+    over 60 random control settings (6 above 200 dopants; +-0.6 V) of the standard deviation of the output current over
+    all input cases (+-0.3 V) equals `current`. It is kept in `Network.meta`; it stands for all prefactors and is no
+    phonon frequency.
 
     Parameters
     ----------

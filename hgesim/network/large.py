@@ -76,7 +76,7 @@ def _flow(circuit: Circuit, current: FloatArray) -> FloatArray:
     """Sum what leaves each node, (nodes,)."""
     nodes = circuit.n_sites + circuit.levers.shape[1]
     i, j = circuit.ends
-    return np.bincount(i, current, nodes) - np.bincount(j, current, nodes)
+    return np.asarray(np.bincount(i, current, nodes) - np.bincount(j, current, nodes), dtype=np.float64)
 
 
 def _jacobian(circuit: Circuit, state: BondState) -> Any:

@@ -23,7 +23,7 @@ RELATIVE = 1e-9  # allowed error of Kirchhoff's law against the sum of |I| at th
 FLOOR = 1e-13  # volt: rounding of a potential of order 1 V, below which a node error means nothing
 STEP = 1e-9  # volt: the last Newton step must be smaller
 COMPILED_SITES = 200  # up to here the compiled iterations are the faster ones
-SPARSE_SITES = 200  # above it sparse matrices are
+SPARSE_SITES = 400  # above it sparse matrices are
 COMPILED_SHARE = 0.03  # of what is full or free that one of their steps leaves: 0.001 and 0.1 take longer
 CHUNK_BYTES = 3e6  # work on so many points at once that the matrices stay in the cache
 

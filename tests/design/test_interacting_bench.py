@@ -12,7 +12,7 @@ from hgesim.circuit import BondInstance
 from hgesim.design import Design, block_set, network_bench
 from hgesim.engine import Engine
 from hgesim.netlist import BOND_VA, deck_files, write_deck
-from hgesim.network import Network, dopant_disc
+from hgesim.network import Network, dopant_disc, lattice, random_geometric, sinh
 from hgesim.seeds import generator
 
 
@@ -45,12 +45,19 @@ def test_the_circuit_is_the_exact_solution(
     assert np.abs(change).max() > 1e-3 * np.abs(apart.output_current(table)).max()  # it is there to be seen
 
 
+MANY = {
+    "coulomb": lambda kelvin: device(kelvin, dopants=12),
+    "hopping": lambda kelvin: dopant_disc(5, dopants=12, electrodes=5, inputs=(1, 3), temperature=kelvin),
+    "sinh": lambda kelvin: lattice(3, 4, law=sinh(scale=0.06), electrodes=5).replace(temperature=kelvin),
+    "ohmic": lambda kelvin: random_geometric(3, 12, electrodes=5).replace(temperature=kelvin),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("coulomb", [False, True])
+@pytest.mark.parametrize("kind", MANY)
 @pytest.mark.parametrize("temperature", [77.0, 300.0])
-def test_two_hundred_points(coulomb: bool, temperature: float, tmp_path: Path, osdi_engine: Engine) -> None:
-    network = device(temperature, dopants=12) if coulomb else dopant_disc(5, dopants=12, temperature=temperature)
-    assert compare(network, 200, tmp_path, osdi_engine, "osdi") < 1e-4
+def test_two_hundred_points(kind: str, temperature: float, tmp_path: Path, osdi_engine: Engine) -> None:
+    assert compare(MANY[kind](temperature), 200, tmp_path, osdi_engine, "osdi") < 1e-4
 
 
 def test_what_does_not_interact_has_no_occupations() -> None:
