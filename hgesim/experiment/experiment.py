@@ -22,7 +22,7 @@ from hgesim.experiment.run import Run
 from hgesim.experiment.watch import Redraw, Status, Watch
 from hgesim.learning import already_solved, network_outputs
 from hgesim.netlist import uses_osdi, verilog_a
-from hgesim.network import Hopping, write_network
+from hgesim.network import write_network
 
 __all__ = ["Experiment", "learn"]
 
@@ -64,7 +64,7 @@ class Experiment:
             ``engine.not-installed`` or ``engine.too-old``, saying what to install.
         """
         wish = self.config.engine
-        needs_osdi = Hopping in self.design.circuit.laws
+        needs_osdi = uses_osdi(self.design.circuit, "osdi")
         if wish.dialect == "osdi":
             return select_engine(wish.name, requires=frozenset({"osdi"} if needs_osdi else set())), "osdi"
         engine = select_engine(wish.name)

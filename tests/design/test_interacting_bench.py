@@ -46,8 +46,10 @@ def test_the_circuit_is_the_exact_solution(
 
 
 MANY = {
-    "coulomb": lambda kelvin: device(kelvin, dopants=12),
-    "hopping": lambda kelvin: dopant_disc(5, dopants=12, electrodes=5, inputs=(1, 3), temperature=kelvin),
+    "coulomb": lambda kelvin: dopant_disc(
+        4, dopants=6, electrodes=5, inputs=(1, 3), coulomb=True, screening="10 nm", temperature=kelvin
+    ),
+    "hopping": lambda kelvin: dopant_disc(4, dopants=6, electrodes=5, inputs=(1, 3), temperature=kelvin),
     "sinh": lambda kelvin: lattice(3, 4, law=sinh(scale=0.06), electrodes=5).replace(temperature=kelvin),
     "ohmic": lambda kelvin: random_geometric(3, 12, electrodes=5).replace(temperature=kelvin),
 }
