@@ -242,11 +242,11 @@ def _walk(bonds: Any, coulomb: Any, state: Any, events: int, random: Any) -> flo
                 out[b] = attempt[b] * math.exp(d - math.sqrt(d * d + KINK * KINK) + KINK)
                 back[b] = attempt[b] * math.exp(e - math.sqrt(e * e + KINK * KINK) + KINK)
         for node in moved[: 1 if anew else 2]:
-            for b in every if anew else touching[start[node] : start[node + 1]]:
-                if second[b] < n and filled[first[b]] == filled[second[b]]:
-                    rate[b] = 0.0
+            for k in every if anew else touching[start[node] : start[node + 1]]:
+                if second[k] < n and filled[first[k]] == filled[second[k]]:
+                    rate[k] = 0.0
                 else:
-                    rate[b] = out[b] if filled[first[b]] > 0.0 else back[b]
+                    rate[k] = out[k] if filled[first[k]] > 0.0 else back[k]
         if event == events:
             break
         total = rate.sum()
