@@ -58,3 +58,15 @@ def test_own_block(tmp_path: Path, osdi_engine: Engine) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("V^2") == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [("signatures", ["40", "2"], "without gating 0"), ("mean_field_limits", ["2", "2000"], "Monte Carlo, 300 K")],
+)
+def test_figures_of_the_network_alone(name: str, arguments: list[str], words: str, tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "examples" / f"{name}.py", tmp_path / "figure.png", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert words in done.stdout and (tmp_path / "figure.png").stat().st_size > 10_000

@@ -30,6 +30,7 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 
 CONTROL_RANGE, INPUT_LEVEL = 0.6, 0.3  # V: the range over which dopant_disc calibrates its current
+RESOLUTION = 1e-9  # a swing below this part of the current is the solver's rounding and counts as none
 NORMAL_95 = 1.959963984540054
 
 
@@ -127,12 +128,12 @@ def gate_abundance(
     if len(network.inputs) != task.n_inputs:
         raise RequestError("signatures.inputs", f"{len(network.inputs)} inputs", remedy="use a network with two")
     outputs = network_outputs(network, task, random_voltages(network, settings, seed=seed, controls=controls))
-    swing = np.ptp(outputs, axis=1)
+    swing = _swing(outputs)
     found = {}
     for gate, targets in GATES.items():
         wanted = np.array(targets) > 0
         gap = outputs[:, wanted].min(axis=1) - outputs[:, ~wanted].max(axis=1)
-        found[gate] = Share(int(((gap > 0) & (gap >= margin * swing)).sum()), settings)
+        found[gate] = Share(int(((gap > 0) & (swing > 0) & (gap >= margin * swing)).sum()), settings)
     return found
 
 
@@ -209,8 +210,14 @@ def input_sweeps(
     volts[..., swept] = voltages
     currents = network.output_current(volts)
     loss = (np.maximum.accumulate(currents, axis=1) - currents).max(axis=1, initial=0.0)
-    swing = np.ptp(currents, axis=1)
+    swing = _swing(currents)
     return Sweep(voltages, currents, np.divide(loss, swing, out=np.zeros_like(loss), where=swing > 0))
+
+
+def _swing(currents: FloatArray) -> FloatArray:
+    """Return greatest minus least current of each row, or zero where the solver does not resolve it."""
+    swing = np.ptp(currents, axis=1)
+    return np.asarray(np.where(swing > RESOLUTION * np.abs(currents).max(axis=1), swing, 0.0))
 
 
 def positive(value: float, place: str) -> float:

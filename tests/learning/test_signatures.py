@@ -68,7 +68,7 @@ def test_gate_abundance_is_what_scoring_finds():
 
 
 def test_xor_is_rarer_than_and():
-    found = gate_abundance(dopant_disc(3), 1000, seed=0)
+    found = gate_abundance(dopant_disc(3), 600, seed=0)
     assert found["XOR"].count > 0 and found["XOR"].interval[1] < found["AND"].interval[0]
 
 
@@ -77,7 +77,7 @@ def test_xor_is_rarer_than_and():
 def test_no_slope_is_negative_without_gating(kind, seed):
     """The theorem, at random points: the Jacobian is an M-matrix, so that its inverse has one sign."""
     network = MONOTONE[kind](seed)
-    volts = np.random.default_rng(seed).uniform(-1, 1, (400, network.n_electrodes))
+    volts = np.random.default_rng(seed).uniform(-1, 1, (200, network.n_electrodes))
     slope = network.gradient(volts)
     others = np.delete(slope, network.output, axis=1)
     assert (others >= -1e-12 * np.abs(slope[:, [network.output]])).all() and others.max() > 0
@@ -92,7 +92,7 @@ def test_no_inverting_gate_without_gating(kind):
     assert [found[gate].count for gate in ("NAND", "NOR", "XOR", "XNOR")] == [0, 0, 0, 0]
     for electrode in network.inputs:
         sweep = input_sweeps(network, random_voltages(network, 40, seed=1), electrode=electrode)
-        assert sweep.falls.max() < 1e-6 and np.ptp(sweep.currents, axis=1).min() > 0
+        assert sweep.falls.max() < 1e-5 and np.ptp(sweep.currents, axis=1).min() > 0
 
 
 def test_a_gated_device_has_negative_slopes():
@@ -179,7 +179,7 @@ def test_exponent_of_made_up_data(exponent):
 def test_films_obey_motts_law():
     """A flat density of states in two dimensions: exponent 1/3 and T0 = 13.8/(k g a^2), from percolation theory."""
     kelvin = np.array([50.0, 70.0, 100.0, 140.0, 200.0])
-    siemens = np.array([zero_bias_conductance(hopping_film(s, 500), 0, 1, kelvin) for s in range(24)])
+    siemens = np.array([zero_bias_conductance(hopping_film(s, 200), 0, 1, kelvin) for s in range(50)])
     found = hopping_exponent(kelvin, siemens)
     assert abs(found.exponent - 1 / 3) < 3 * found.error and found.error < 0.08
     slope = np.polyfit(kelvin ** (-1 / 3), np.log(siemens * kelvin).mean(axis=0), 1)[0]
@@ -190,7 +190,7 @@ def test_films_obey_motts_law():
 def test_films_of_tight_sites_are_activated():
     """Hops beyond the next site cost more than any level: the energy to be climbed does not depend on temperature."""
     kelvin = np.array([150.0, 180.0, 220.0, 260.0, 300.0])
-    films = [hopping_film(s, 200, localisation=0.5e-9, width=0.1) for s in range(24)]
+    films = [hopping_film(s, 100, localisation=0.5e-9, width=0.1) for s in range(24)]
     found = hopping_exponent(kelvin, [zero_bias_conductance(film, 0, 1, kelvin) for film in films])
     assert found.exponent > 0.7
 
