@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hgesim.errors import RequestError
-from hgesim.learning.score import network_outputs
-from hgesim.loop import GATES, GateTask
+from hgesim.learning.score import network_outputs, separation
+from hgesim.learning.screening import proportion_interval
+from hgesim.loop import GATES, Scales, gate_task
 from hgesim.network import Network
 from hgesim.network.checks import check_count
 from hgesim.seeds import generator
@@ -31,7 +32,6 @@ FloatArray = NDArray[np.float64]
 
 CONTROL_RANGE, INPUT_LEVEL = 0.6, 0.3  # V: the range over which dopant_disc calibrates its current
 RESOLUTION = 1e-9  # a swing below this part of the current is the solver's rounding and counts as none
-NORMAL_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,7 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """Return the 95 % score interval (Wilson, J. Am. Stat. Assoc. 22, 209 (1927)), sensible at 0 and 1 too."""
-        z2 = NORMAL_95**2 / self.total
-        middle = self.value + z2 / 2
-        half = math.sqrt(z2 * self.value * (1 - self.value) + z2**2 / 4)
-        return max(0.0, (middle - half) / (1 + z2)), min(1.0, (middle + half) / (1 + z2))
+        return proportion_interval(self.count, self.total)
 
     def __str__(self) -> str:
         """Return count, percentage and interval."""
@@ -112,7 +109,7 @@ def gate_abundance(
     controls, level : float
         Controls are uniform within +-`controls`, inputs at +-`level`, in volt.
     margin : float
-        Least separation over swing, as in `GateTask`.
+        Least separation over swing, as in `gate_task`.
 
     Returns
     -------
@@ -124,15 +121,14 @@ def gate_abundance(
     RequestError
         ``signatures.bad-value``, ``network.bad-seed``, ``task.bad-value`` or ``signatures.inputs``.
     """
-    task = GateTask("AND", level=level, margin=margin)
+    task = gate_task("AND", Scales(level=level), margin=margin)
     if len(network.inputs) != task.n_inputs:
         raise RequestError("signatures.inputs", f"{len(network.inputs)} inputs", remedy="use a network with two")
     outputs = network_outputs(network, task, random_voltages(network, settings, seed=seed, controls=controls))
     swing = _swing(outputs)
     found = {}
     for gate, targets in GATES.items():
-        wanted = np.array(targets) > 0
-        gap = outputs[:, wanted].min(axis=1) - outputs[:, ~wanted].max(axis=1)
+        gap = separation(outputs, targets)
         found[gate] = Share(int(((gap > 0) & (swing > 0) & (gap >= margin * swing)).sum()), settings)
     return found
 

@@ -96,7 +96,7 @@ def zero_bias_conductance(network: Network, first: str | int, second: str | int,
     Parameters
     ----------
     network : Network
-        Hopping bonds only. ``site_leak`` and Coulomb repulsion are left out.
+        Hopping bonds only, no Coulomb repulsion. ``site_leak`` is left out.
     first, second : str or int
         Two different electrodes.
     temperatures : array, (T,)
@@ -119,6 +119,8 @@ def zero_bias_conductance(network: Network, first: str | int, second: str | int,
     not. Nodes are taken in the reverse Cuthill-McKee order, which keeps the mesh sparse.
     """
     ends = [network.electrode(first), network.electrode(second)]
+    if network.interacts:
+        raise RequestError("signatures.bad-value", "sites interact", place="network", remedy="use gradient() at 0 V")
     if ends[0] == ends[1]:
         raise RequestError("signatures.bad-value", "one electrode twice", place="second", remedy="name another one")
     kelvin = np.atleast_1d(numbers(temperatures, "temperatures"))

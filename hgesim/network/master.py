@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hgesim.errors import RequestError
-from hgesim.network.disc import ELEMENTARY_CHARGE
+from hgesim.network.electrostatics import ELEMENTARY_CHARGE
 from hgesim.network.laws import KINK, FloatArray
 from hgesim.network.model import Network
 from hgesim.network.montecarlo import HopTable, check_rows, compiled

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hgesim.errors import HgeError, RequestError
 from hgesim.network.checks import check_count
-from hgesim.network.disc import ELEMENTARY_CHARGE
+from hgesim.network.electrostatics import ELEMENTARY_CHARGE
 from hgesim.network.laws import KINK, FloatArray, Hopping
 from hgesim.network.model import Network
 from hgesim.seeds import generator
@@ -93,11 +93,10 @@ class HopTable:
             raise RequestError("network.not-hopping", "not all bonds are hopping", remedy="use the mean field, solve()")
         first, second = network.bond_sites[:, 0], network.bond_sites[:, 1]
         inner = second < n
-        coulomb = np.asarray(getattr(network, "coulomb", np.zeros((n, n))), dtype=np.float64) / unit
-        reference = np.asarray(getattr(network, "reference", np.zeros(n)), dtype=np.float64)
+        coulomb = network.coulomb / unit
         pair = np.zeros(len(first))
         pair[inner] = coulomb[first[inner], second[inner]]
-        sites = (network.levels + network.levers @ volts) / unit - coulomb @ reference
+        sites = (network.levels + network.levers @ volts) / unit - coulomb @ network.reference
         return cls(
             first=np.ascontiguousarray(first),
             second=np.ascontiguousarray(second),

@@ -16,7 +16,7 @@ from hgesim.learning import (
     input_sweeps,
     negative_slopes,
     random_voltages,
-    score_gate,
+    separation,
     zero_bias_conductance,
 )
 from hgesim.loop import GATES
@@ -62,7 +62,7 @@ def test_gate_abundance_is_what_scoring_finds():
         volts[:, network.inputs] = 0.25 * np.array(list(itertools.product((-1, 1), repeat=2)))
         outputs = network.output_current(volts)
         for gate, targets in GATES.items():
-            counts[gate] += score_gate(outputs, targets, 0.0).margin >= 0.2
+            counts[gate] += separation(outputs, targets) >= 0.2 * np.ptp(outputs)
     assert {gate: share.count for gate, share in found.items()} == counts
     assert counts["AND"] > 20 and counts["OR"] > 20
 
@@ -222,6 +222,7 @@ BAD = {
     "same": (lambda: zero_bias_conductance(dopant_disc(1), 0, "e0", [77.0]), "second"),
     "no electrode": (lambda: zero_bias_conductance(dopant_disc(1), 0, "x", [77.0]), "no-electrode"),
     "cold": (lambda: zero_bias_conductance(dopant_disc(1), 0, 1, [0.0]), "temperatures"),
+    "repulsion": (lambda: zero_bias_conductance(dopant_disc(1, coulomb=True), 0, 1, [77.0]), "interact"),
     "law": (lambda: zero_bias_conductance(complete(3), 0, 1, [77.0]), "not-hopping"),
     "few": (lambda: hopping_exponent([1, 2, 3], np.ones((2, 3))), "temperatures"),
     "shape": (lambda: hopping_exponent([1, 2, 3, 4], np.ones((2, 3))), "conductances"),

@@ -36,12 +36,9 @@ def small(sites, seed=0, coulomb=0.0, temperature=77.0, **changes):
 
 def charged(network, size, seed=0):
     """Give a network random repulsion of a typical size in eV."""
-    if size:
-        random, n = np.random.default_rng([seed, 1]), network.n_sites
-        matrix = np.triu(size * random.uniform(0.5, 1.5, (n, n)), 1)
-        for name, value in (("coulomb", matrix + matrix.T), ("reference", random.uniform(0, 1, n))):
-            object.__setattr__(network, name, value)
-    return network
+    random, n = np.random.default_rng([seed, 1]), network.n_sites
+    matrix = np.triu(size * random.uniform(0.5, 1.5, (n, n)), 1)
+    return network.replace(coulomb=matrix + matrix.T, reference=random.uniform(0, 1, n))
 
 
 def random_volts(count, seed=0, size=0.15, electrodes=3):
@@ -52,7 +49,7 @@ def brute_force(network, volts):
     """Solve the master equation from the total energy of each configuration alone: currents, occupations."""
     n, kt = network.n_sites, network.kT
     gate = network.levels + network.levers @ volts
-    pairs, neutral = getattr(network, "coulomb", np.zeros((n, n))), getattr(network, "reference", np.zeros(n))
+    pairs, neutral = network.coulomb, network.reference
     configurations = list(itertools.product((0, 1), repeat=n))
 
     def energy(s):
