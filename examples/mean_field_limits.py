@@ -28,12 +28,13 @@ def random_settings(network: hg.Network, count: int, seed: int) -> np.ndarray:
 
 def compare(temperature: float, settings: int, events: int) -> dict[str, tuple[np.ndarray, ...]]:
     """Return mean field, reference and its error over all devices, in median currents of each, by comparison."""
-    found: dict[str, list[np.ndarray]] = {"master equation": [], "Monte Carlo": []}
+    found: dict[str, list[np.ndarray]] = {"master equation": [], "master equation, Coulomb": [], "Monte Carlo": []}
     for device in DEVICES:
-        network = hg.dopant_disc(device, temperature=temperature, **SPREAD)
-        volts, out = random_settings(network, settings, device), network.output
-        exact = master_equation(network, volts).currents[:, out]
-        found["master equation"].append(scaled(network.output_current(volts), exact, 0 * exact))
+        for name, coulomb in (("master equation", False), ("master equation, Coulomb", True)):
+            network = hg.dopant_disc(device, temperature=temperature, coulomb=coulomb, **SPREAD)
+            volts, out = random_settings(network, settings, device), network.output
+            exact = master_equation(network, volts).currents[:, out]
+            found[name].append(scaled(network.output_current(volts), exact, 0 * exact))
         network = hg.dopant_disc(device, temperature=temperature, **CLOSE)
         walk = kinetic_monte_carlo(network, volts, seed=device, events=events)
         mean = network.output_current(volts)
@@ -61,15 +62,16 @@ def describe(name: str, mean: np.ndarray, exact: np.ndarray, error: np.ndarray) 
     print()
 
 
-def main(out: str = "mean_field_limits.png", settings: int = 40, events: int = 2_000_000) -> None:
+def main(out: str = "mean_field_limits.png", settings: int = 40, events: int = 400_000) -> None:
     """Compare at 77 K and 300 K, print and draw."""
     titles = {
         "master equation": "10 dopants, a = 3 nm: master equation",
+        "master equation, Coulomb": "the same, sites repel each other",
         "Monte Carlo": "20 dopants, a = 8 nm: Monte Carlo, 2 errors",
     }
     with look():
-        figure = new_figure(9.0, 5.6)
-        panels = dict(zip(titles, figure.subplots(2, 2, sharex="col", height_ratios=[2, 1]).T, strict=True))
+        figure = new_figure(12.0, 5.2)
+        panels = dict(zip(titles, figure.subplots(2, 3, sharex="col", height_ratios=[2, 1]).T, strict=True))
         for temperature, colour in {77.0: LIGHT["blue"], 300.0: LIGHT["orange"]}.items():
             for name, (mean, exact, error) in compare(temperature, settings, events).items():
                 describe(f"{name}, {temperature:g} K", mean, exact, error)
@@ -81,8 +83,8 @@ def main(out: str = "mean_field_limits.png", settings: int = 40, events: int = 2
             ends = np.array([-1.0, 1.0]) * max(np.abs(top.get_xlim()))
             top.plot(ends, ends, color=LIGHT["soft"], lw=0.8, zorder=0)
             bottom.axhline(0, color=LIGHT["soft"], lw=0.8, zorder=0)
-            top.set(title=titles[name], ylabel="mean field (median currents)")
-            bottom.set(xlabel="output current, all correlations (median currents)", ylabel="difference")
+            top.set(title=titles[name], ylabel="mean field, in median currents")
+            bottom.set(xlabel="output current, all correlations", ylabel="difference")
             top.legend()
         figure.tight_layout()
         figure.savefig(out, dpi=150, facecolor=LIGHT["paper"])
