@@ -69,3 +69,15 @@ def test_twin_speed(osdi_engine: Engine) -> None:
     rows = [line.split() for line in done.stdout.splitlines()[-2:]]
     for row in rows:
         assert float(row[-2]) > 100 and float(row[-1]) < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [("signatures", ["40", "2"], "without gating 0"), ("mean_field_limits", ["2", "2000"], "Monte Carlo, 300 K")],
+)
+def test_figures_of_the_network_alone(name: str, arguments: list[str], words: str, tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "examples" / f"{name}.py", tmp_path / "figure.png", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert words in done.stdout and (tmp_path / "figure.png").stat().st_size > 10_000
