@@ -199,13 +199,15 @@ class EngineConfig(_Section):
     """The simulator.
 
     ``name`` (``ngspice``, or the path of one), ``timeout`` (s of wall time), ``dialect`` of the hopping bonds
-    (``auto``: what the engine can), ``steps_per_cycle`` (time steps in a cycle of the highest carrier; 20 is safe).
+    (``auto``: what the engine can), ``steps_per_cycle`` (time steps in a cycle of the highest carrier; 20 is safe),
+    ``repeats`` (how often a transient in which the simulator gave up is repeated with a step shorter by a sixth).
     """
 
     name: Name = "ngspice"
     timeout: Second = Field(default=3600.0, gt=0)
     dialect: Literal["auto", "osdi", "b-source"] = "auto"
     steps_per_cycle: Number = 20.0
+    repeats: int = Field(default=1, ge=0)
 
 
 class Config(_Section):

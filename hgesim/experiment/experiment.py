@@ -26,6 +26,7 @@ from hgesim.network import write_network
 
 __all__ = ["Experiment", "learn"]
 
+_FINER = 1.2
 _REDRAWS = 1000  # starts looked at for one that does not do the task already
 
 
@@ -75,6 +76,7 @@ class Experiment:
     def run(self, out: str | Path, *, force: bool = False, progress: Callable[[Status], None] | None = None) -> Run:
         """Simulate the learning loop in one transient and judge it.
 
+        A transient in which the simulator gave up is repeated with a shorter step (``engine.repeats``).
         With ``loop.restarts`` a start that is stuck, over range or not simulable is given up as in the laboratory and
         the next one is drawn, each in a transient of its own; ``attempts`` in the result lists them. The last start
         allowed runs to its end.
@@ -107,23 +109,40 @@ class Experiment:
         folder = claim_folder(Path(out), force=force)
         write_json({**self.config.model_dump(mode="json"), "design": self.design.digest}, folder / "config.json")
         write_network(self.design.network, folder / "network.json")
-        loop, design, drawn = self.config.loop, self.design, 0
-        given_up: list[dict[str, Any]] = []
-        while True:
-            last = len(given_up) == loop.restarts
-            attempt = Attempt(design, folder, engine, dialect, self.config.engine.timeout, loop.control_range)
-            patience = None if last else loop.patience
-            watch = Watch(design, attempt.raw, len(given_up), patience, progress)
-            result, why = _try(attempt, watch if progress or not last else None)
-            if last or not why:
-                break
-            given_up.append({"draw": drawn, "start": list(design.loop.start), "given_up": why})
-            design, drawn = self._next_start(drawn + 1)
+        result, attempts = self._attempts(folder, engine, dialect, progress)
         result |= self._origin(engine, dialect)
-        result["attempts"] = [*given_up, {"draw": drawn, "start": list(design.loop.start), "given_up": ""}]
+        result["attempts"] = attempts
         result["wall_s"] = time.monotonic() - began
         write_json(result, folder / RESULT)
         return Run.load(folder)
+
+    def _attempts(
+        self, folder: Path, engine: Engine, dialect: str, progress: Callable[[Status], None] | None
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Run transients until one is to be kept; return its figures, and what became of all."""
+        values, design, drawn, attempts = self.config.loop, self.design, 0, list[dict[str, Any]]()
+        redraws, repeats = values.restarts, self.config.engine.repeats
+        while True:
+            attempt = Attempt(design, folder, engine, dialect, self.config.engine.timeout, values.control_range)
+            watch = Watch(design, attempt.raw, len(attempts), values.patience if redraws else None, progress)
+            result, why = _try(attempt, watch if progress or redraws else None)
+            aborted = result.get("verdict") == Verdict.ABORTED
+            keep = not why or not (redraws or (aborted and repeats))
+            attempts.append(
+                {
+                    "draw": drawn,
+                    "start": list(design.loop.start),
+                    "step": design.loop.plan.step,
+                    "given_up": "" if keep else why,
+                }
+            )
+            if keep:
+                return result, attempts
+            if aborted and repeats:
+                design, repeats = _finer(design), repeats - 1
+            else:
+                design, drawn = self._next_start(drawn + 1)
+                redraws, repeats = redraws - 1, self.config.engine.repeats
 
     def _next_start(self, first: int) -> tuple[Design, int]:
         """Draw starts from number `first` on until one does not do the task already."""
@@ -164,6 +183,13 @@ class Experiment:
                 place="loop.seed",
                 remedy="choose another loop.seed",
             )
+
+
+def _finer(design: Design) -> Design:
+    """Return the same design with a shorter time step: where Newton's iteration failed it usually does not again."""
+    plan = design.loop.plan
+    finer = dataclasses.replace(plan, steps_per_cycle=plan.steps_per_cycle * _FINER)
+    return design.replace(loop=dataclasses.replace(design.loop, plan=finer))
 
 
 def _try(attempt: Attempt, watch: Watch | None) -> tuple[dict[str, Any], str]:
