@@ -207,7 +207,7 @@ def _tell(run: Run, reported: bool) -> None:
         apart = (
             f"separation {show_quantity(gap['initial'], 'A')} -> {show_quantity(gap['final'], 'A')}, " if gap else ""
         )
-        again = f" at start {len(attempts)}" if len(attempts) > 1 else ""
+        again = f" at transient {len(attempts)}" if len(attempts) > 1 else ""
         print(
             f"{result['task']['name']} {word}{again}; loss {loss['initial']:.3g} -> {loss['final']:.3g} V^2, "
             f"network alone: {apart}{figure['name']} {figure['initial']:.3g} -> {figure['final']:.3g}; "
