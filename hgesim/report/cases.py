@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hgesim.report.record import FloatArray, Record, items, numbers, real, text
 
-__all__ = ["Outcome", "case_name", "cases", "counts", "kind_of", "read_outcome"]
+__all__ = ["Outcome", "case_name", "case_title", "cases", "counts", "kind_of", "read_outcome"]
 
 KINDS = ("gate", "classes", "curve")
 NAMED_INPUTS = 3  # more are not written out
@@ -94,3 +94,8 @@ def case_name(record: Record, case: object) -> str:
         return "".join(str(int(v)) for v in values)
     more = ", …" if len(values) > NAMED_INPUTS else ""
     return ", ".join(f"{v:.3g}".replace("-", "−") for v in values[:NAMED_INPUTS]) + more
+
+
+def case_title(record: Record, case: object) -> str:
+    """Name a case in a title: ``inputs 01``, ``input 0.2``."""
+    return f"input{'' if len(numbers(case, 'inputs')) == 1 else 's'} {case_name(record, case)}"

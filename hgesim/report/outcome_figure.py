@@ -177,6 +177,8 @@ def _controls_alone(record: Record) -> Figure | None:
 
 def loss_panel(axes: Axes, record: Record, *, epochs: bool = False) -> None:
     """Draw the loss over time, or over the number of the epoch, logarithmically."""
+    from matplotlib.ticker import MaxNLocator
+
     loss, time = numbers(record.result, "history", "loss"), history_time(record)
     if epochs:
         time = np.arange(1.0, len(loss) + 1)
@@ -190,6 +192,8 @@ def loss_panel(axes: Axes, record: Record, *, epochs: bool = False) -> None:
         return
     axes.semilogy(time[:count][good], loss[:count][good], color=LIGHT["ink"], marker="o", ms=2.6, lw=1.2)
     log_ticks(axes)
+    if epochs:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color=LIGHT["rule"], lw=0.6)
 
 

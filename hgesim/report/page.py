@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hgesim.report.cases import case_name, cases, counts, kind_of
+from hgesim.report.cases import case_title, cases, counts, kind_of
 from hgesim.report.loop_figure import loop_figure
 from hgesim.report.network_figure import network_figure, positions
 from hgesim.report.outcome_figure import learning_figure, outputs_figure
@@ -107,7 +107,7 @@ def _network(record: Record) -> str:
         return ""
     before, after, case = points_of_interest(record)
     rows = cases(record)
-    name = f", inputs {case_name(record, rows[case])}" if rows else ""
+    name = f", {case_title(record, rows[case])}" if rows else ""
     end = "end" if record.valid else "end of the record"
     figure = network_figure(network, before, after, (f"start{name}", f"{end}{name}"))
     caption = f"{network.n_sites} sites and {network.n_electrodes} electrodes, joined by {network.n_bonds} bonds. "

@@ -115,12 +115,12 @@ def _plane(axes: Axes, outcome: Outcome, above: FloatArray, *, radial: bool) -> 
         colours = _colours()(0.5 + above[part] / (2 * limit))
         axes.scatter(x, y, s=size, marker=shape, c=colours, edgecolors=edge, linewidths=width, zorder=3 if held else 5)
         x, y = outcome.inputs[part & wrong].T
-        axes.scatter(x, y, s=size, marker="x", c=LIGHT["ink"], linewidths=0.9, zorder=6)
+        axes.scatter(x, y, s=0.6 * size, marker="x", c=LIGHT["ink"], linewidths=0.8, zorder=6)
     radius = _radius(outcome) if radial else None
     if radius is not None:
         angle = np.linspace(0, 2 * np.pi, 121)
         axes.plot(radius * np.cos(angle), radius * np.sin(angle), color=LIGHT["soft"], lw=0.9, ls=(0, (2, 2)), zorder=2)
-    axes.set(xlim=(-1.08, 1.08), ylim=(-1.08, 1.08), aspect="equal")
+    axes.set(xlim=(-1.08, 1.08), ylim=(-1.08, 1.08), aspect="equal", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
 
 
 def _cube(axes: Any, record: Record) -> None:
@@ -145,7 +145,7 @@ def _cube(axes: Any, record: Record) -> None:
         axis.set_pane_color((1.0, 1.0, 1.0, 0.0))
         axis.line.set_color(LIGHT["soft"])
         axis._axinfo["grid"].update(color=LIGHT["rule"], linewidth=0.5)
-        axis.set_ticks([-1, 0, 1])
+        axis.set_ticks([-0.5, 0, 0.5])
         getattr(axes, f"set_{name}label")(_input_name(record, "xyz".index(name)), labelpad=-6, fontsize=8)
         axes.tick_params(axis=name, pad=-3, labelsize=7.5)
     axes.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1))

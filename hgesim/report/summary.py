@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hgesim.report.cases import case_name, cases, kind_of
+from hgesim.report.cases import case_title, cases, kind_of
 from hgesim.report.network_figure import colour_scale, draw_network
 from hgesim.report.outcome_figure import controls_panel, loss_panel, outputs_panel
 from hgesim.report.points import Point, operating_points
@@ -82,9 +82,7 @@ def _network_panel(axes: Axes, record: Record) -> None:
     rows = cases(record)
     if after:
         end = "after" if record.valid else "at the end of the record"
-        axes.set_title(
-            f"bond currents {end}" + (f", inputs {case_name(record, rows[case])}" if rows else ""), loc="center"
-        )
+        axes.set_title(f"bond currents {end}" + (f", {case_title(record, rows[case])}" if rows else ""), loc="center")
 
 
 def invalid_mark(record: Record) -> str:

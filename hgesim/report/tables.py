@@ -157,6 +157,8 @@ def honesty(record: Record) -> str:
             "dither and without electronics. The small error inside the loop would not do, because a loop whose "
             "integrators are fast against the epoch follows each case and looks perfect."
         )
+        if held := counts(record)[1]:
+            said.append(f"It is judged on {whole(held)} held-out cases that the loop never saw.")
         alone, loop = (real(result, "separation", kind, "final") for kind in ("network", "loop"))
         if alone is not None and loop is not None:
             said.append(
@@ -205,7 +207,7 @@ def _choice_words(record: Record) -> list[str]:
         were = "were" if len(what) == 2 else "was"
         said.append(
             f"{' and '.join(what).capitalize()} {were} chosen among {chosen} by the averaged equations on the exact "
-            "network before the circuit was simulated: a device or start drawn blindly will often do worse."
+            "network before the circuit was simulated: the run does not tell how one drawn blindly would do."
         )
     given_up = [entry for entry in items(record.result, "attempts")[:-1] if isinstance(entry, Mapping)]
     if given_up:

@@ -134,6 +134,9 @@ def curve_panel(axes: Axes, record: Record, when: str) -> None:
         order = np.argsort(x)
         style: dict[str, Any] = {"ls": "", "marker": "_", "ms": 5} if many else {"lw": 1.4}
         axes.plot(x[order], wanted[order] / unit, color=LIGHT["soft"], zorder=2, **style)
+        if wanted.min() > high or wanted.max() < low:
+            axes.annotate(f"wanted curve out of view, {'above' if wanted.min() > high else 'below'}", (0.01, 0.985),
+                          xycoords="axes fraction", va="top", fontsize=8, color=LIGHT["soft"])  # fmt: skip
     for held, size, shape in ((True, 15, "o"), (False, 42, "s")):
         part = outcome.held == held
         edge = LIGHT["blue"] if held else LIGHT["ink"]
@@ -164,7 +167,8 @@ def threshold_line(axes: Axes, threshold: float | None, unit: float) -> None:
     axes.set_ylim(low, high)
     where = min(max(threshold / unit, low), low + 0.78 * (high - low))
     axes.annotate("threshold" + beyond, (0.0, where), (4, 3), xycoords=("axes fraction", "data"),
-                  textcoords="offset points", fontsize=8, color=LIGHT["soft"])  # fmt: skip
+                  textcoords="offset points", fontsize=8, color=LIGHT["soft"], zorder=3,
+                  bbox={"facecolor": LIGHT["paper"], "edgecolor": "none", "pad": 0.6})  # fmt: skip
 
 
 def _focus(dots: FloatArray, lines: list[float]) -> tuple[float, float]:
@@ -179,7 +183,7 @@ def _focus(dots: FloatArray, lines: list[float]) -> tuple[float, float]:
 def _across(record: Record, outcome: Outcome) -> tuple[FloatArray, str]:
     """Return where the cases stand along x: at their distance, or spread evenly over the column of their class."""
     if is_radial(record):
-        return outcome.distance, "distance of the inputs to the centre"
+        return outcome.distance, "distance to the centre"
     x = outcome.targets.copy()
     for value in (0.0, 1.0):
         of = np.flatnonzero(outcome.targets == value)

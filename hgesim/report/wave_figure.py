@@ -136,7 +136,7 @@ def _case_names(axes: Axes, record: Record, timeline: Timeline | None, epoch: in
     spans = timeline.holds(epoch)[:CASES_SHOWN]
     for number, (case, (start, stop)) in enumerate(zip(rows, spans, strict=False), 1):
         target = real(case, "target")
-        wanted = "" if target is None else f" → {target:.2g}".replace("-", "−")
+        wanted = "" if target is None else f" → {round(target, 2) + 0.0:g}".replace("-", "−")
         name = (case_name(record, case) if gate else str(number)) + wanted
         middle, across = 5e2 * (start + stop), axes.get_xaxis_transform()
         axes.text(middle, 1.03, name, transform=across, ha="center", va="bottom", fontsize=8, color=LIGHT["soft"])
