@@ -74,7 +74,7 @@ def sphere_figure(record: Record) -> Figure | None:
     _cube(cube, record)
     figure.text(0.012, 0.945, "b", fontsize=11, weight="bold")
     middle = figure.add_axes((0.475, 0.135, 0.235, 0.78))
-    class_panel(middle, record, "final")
+    class_panel(middle, record, "final", alone=True)
     middle.set_title("output current and distance", loc="left")
     figure.text(0.415, 0.945, "c", fontsize=11, weight="bold")
     right = figure.add_axes((0.79, 0.135, 0.2, 0.78))

@@ -13,7 +13,7 @@ from hgesim.report.outcome_figure import controls_panel, loss_panel, outputs_pan
 from hgesim.report.points import Point, operating_points
 from hgesim.report.record import Record, read_record, real
 from hgesim.report.style import LIGHT, look, new_figure
-from hgesim.report.task_figures import class_panel, curve_panel, same_scale
+from hgesim.report.task_figures import class_panel, curve_panel, end_spans
 from hgesim.report.words import headline, task_name
 
 if TYPE_CHECKING:
@@ -54,17 +54,17 @@ def summary_figure(folder: str | Path) -> Figure:
         panel = {"gate": outputs_panel, "classes": class_panel, "curve": curve_panel}[kind_of(record)]
         for axes, when in ((left, "initial"), (right, "final")):
             panel(axes, record, when)
-        _join(left, right)
+        _join(record, left, right)
         if not record.valid:
             figure.text(0.5, 0.5, invalid_mark(record), fontsize=44, color=LIGHT["orange"], alpha=0.25, rotation=12,
                         ha="center", va="center", weight="bold", zorder=10)  # fmt: skip
     return figure
 
 
-def _join(left: Axes, right: Axes) -> None:
+def _join(record: Record, left: Axes, right: Axes) -> None:
     """Let the second panel go without an axis of its own where it has the scale of the first; else make room."""
     right.set_ylabel("")
-    if same_scale(left, right):
+    if kind_of(record) == "gate" or end_spans(record)[1]:
         right.tick_params(labelleft=False)
         return
     for axes, x in ((left, 0.68), (right, 0.86)):

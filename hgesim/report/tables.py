@@ -241,7 +241,9 @@ def settings(record: Record) -> str:
         body += "<p>To run the stored circuit in the simulator by itself:</p>"
         body += f"<pre>cd {escape(deck.parent.as_posix())}\nngspice -n -b {escape(deck.name)}</pre>"
     body += _origin(record)
-    sections = {str(name): values for name, values in record.config.items() if isinstance(values, Mapping)}
+    sections = {
+        str(name): _chosen_keys(name, values) for name, values in record.config.items() if isinstance(values, Mapping)
+    }
     tables = [
         table((f"[{name}]", ""), [(str(key), _value(value)) for key, value in values.items() if value is not None])
         for name, values in sections.items()
@@ -277,12 +279,8 @@ def _value(value: Any) -> str:
 
 
 def _toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
-    """Write settings as TOML; JSON's way with text, numbers and lists is TOML's too.
-
-    A task and a network from a file refuse keys of another kind, so there what has its default is left out.
-    """
+    """Write settings as TOML; JSON's way with text, numbers and lists is TOML's too."""
     lines = []
-    sections = {name: _chosen_keys(name, values) for name, values in sections.items()}
     for name, values in sections.items():
         lines += [
             f"[{name}]",
@@ -293,6 +291,7 @@ def _toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _chosen_keys(name: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out what has its default where keys of another kind, of a task or a network, would be refused."""
     if name != "task" and not (name == "network" and values.get("file")):
         return values
     usual = getattr(Config(), name).model_dump(mode="json")

@@ -23,14 +23,15 @@ __all__ = [
     "curve_panel",
     "empty",
     "end_name",
+    "end_spans",
     "ends_figure",
     "is_radial",
-    "same_scale",
     "threshold_line",
 ]
 
 CLASS_COLOURS = (LIGHT["orange"], LIGHT["blue"])
 MOST = 600  # held-out cases drawn in one panel
+Span = tuple[float, float]
 WHENS = ("initial", "final")
 SAME_SCALE = 0.3  # both ends share an axis where the smaller range is at least this much of the joint one
 
@@ -51,26 +52,35 @@ def ends_figure(record: Record) -> Figure | None:
     for axes, when in ((left, "initial"), (right, "final")):
         panel(axes, record, when)
     figure.subplots_adjust(0.075, 0.2, 0.985, 0.92, wspace=0.16)
-    same_scale(left, right)
     _key(figure, outcome, curve=kind_of(record) == "curve")
     return figure
 
 
-def same_scale(left: Axes, right: Axes) -> bool:
-    """Give both ends the same y axis, unless one would be too small to be read; then say so and return False."""
-    limits = [left.get_ylim(), right.get_ylim()]
-    joint = min(low for low, _ in limits), max(high for _, high in limits)
-    units = left.get_ylabel() == right.get_ylabel()
-    if units and min(high - low for low, high in limits) >= SAME_SCALE * (joint[1] - joint[0]):
-        left.set_ylim(joint)
-        right.set_ylim(joint)
-        return True
-    if left.has_data() and right.has_data():
-        right.set_title(right.get_title("left") + " (other scale)")
-    return not right.has_data()
+def end_spans(record: Record) -> tuple[dict[str, Span], bool]:
+    """Return the least and greatest current of the axes before and after, and whether they are one.
+
+    Both ends share an axis, unless one would be too small to be read.
+    """
+    outcome, thresholds, curve = read_outcome(record), threshold_currents(record), kind_of(record) == "curve"
+    scale = real(record.config, "task", "target")
+    spans: dict[str, Span] = {}
+    for when, threshold in zip(WHENS, thresholds, strict=True):
+        if not len(outcome.targets) or (curve and threshold is None):
+            continue
+        if curve:
+            lines = [] if scale is None else [scale * float(edge(outcome.targets)) for edge in (np.min, np.max)]
+            spans[when] = _span(outcome.currents(when) - (threshold or 0.0), lines)
+        else:
+            lines = [] if threshold is None else [threshold, *(target_levels(record, threshold) or ())]
+            spans[when] = _span(outcome.currents(when), lines)
+    if not spans:
+        return spans, True
+    joint = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
+    same = all(high - low >= SAME_SCALE * (joint[1] - joint[0]) for low, high in spans.values())
+    return (dict.fromkeys(spans, joint) if same else spans), same
 
 
-def class_panel(axes: Axes, record: Record, when: str) -> None:
+def class_panel(axes: Axes, record: Record, when: str, *, alone: bool = False) -> None:
     """Draw the outputs of two classes with the threshold, against the distance to the centre or class by class.
 
     Parameters
@@ -81,15 +91,20 @@ def class_panel(axes: Axes, record: Record, when: str) -> None:
         The run.
     when : str
         ``initial`` or ``final``.
+    alone : bool
+        Take no account of the other end.
     """
     outcome = read_outcome(record).thinned(MOST)
-    axes.set_title(end_name(record, when))
+    spans, same = end_spans(record)
+    axes.set_title(end_name(record, when) + _scale_words(when, same=same))
     if not len(outcome.targets):
         return empty(axes)
     threshold = threshold_currents(record)[when == "final"]
     levels = target_levels(record, threshold)
     currents = outcome.currents(when)
-    low, high = _focus(currents, [] if threshold is None else [threshold, *(levels or ())])
+    low, high = spans[when]
+    if alone:
+        low, high = _span(currents, [] if threshold is None else [threshold, *(levels or ())])
     unit, label = axis_scale([low, high], "A")
     x, across = _across(record, outcome)
     axes.set(xlabel=across, ylabel=f"output current ({label})", ylim=(low / unit, high / unit))
@@ -116,14 +131,15 @@ def class_panel(axes: Axes, record: Record, when: str) -> None:
 def curve_panel(axes: Axes, record: Record, when: str) -> None:
     """Draw the output above the threshold over the input, with the curve it should follow."""
     outcome = read_outcome(record).thinned(MOST)
-    axes.set_title(end_name(record, when))
+    spans, same = end_spans(record)
+    axes.set_title(end_name(record, when) + _scale_words(when, same=same))
     threshold, scale = threshold_currents(record)[when == "final"], real(record.config, "task", "target")
     if not len(outcome.targets) or threshold is None:
         return empty(axes, "not stored" if not len(outcome.targets) else "the threshold is not stored")
     x, many = outcome.inputs[:, 0], outcome.inputs.shape[1] > 1
     above = outcome.currents(when) - threshold
     wanted = None if scale is None else scale * outcome.targets
-    low, high = _focus(above, [] if wanted is None else [float(wanted.min()), float(wanted.max())])
+    low, high = spans[when]
     unit, label = axis_scale([low, high], "A")
     axes.set(
         xlabel="input" + (" 1" if many else ""),
@@ -151,6 +167,10 @@ def end_name(record: Record, when: str) -> str:
     return "before" if when == "initial" else "after" if record.valid else "at the end of the record"
 
 
+def _scale_words(when: str, *, same: bool) -> str:
+    return "" if same or when == "initial" else " (other scale)"
+
+
 def empty(axes: Axes, words: str = "not stored") -> None:
     """Leave a panel empty and say why."""
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=LIGHT["soft"])
@@ -171,7 +191,7 @@ def threshold_line(axes: Axes, threshold: float | None, unit: float) -> None:
                   bbox={"facecolor": LIGHT["paper"], "edgecolor": "none", "pad": 0.6})  # fmt: skip
 
 
-def _focus(dots: FloatArray, lines: list[float]) -> tuple[float, float]:
+def _span(dots: FloatArray, lines: list[float]) -> Span:
     """Return y limits that the outputs fill: lines count as far as they lie near them."""
     size = float(np.ptp(dots)) or float(np.abs(dots).max()) or 1e-9
     near = [line for line in lines if dots.min() - size < line < dots.max() + size]

@@ -31,7 +31,7 @@ def outputs(network: Network, controls: np.ndarray) -> np.ndarray:
 def screen(network: Network, task: Task, span: float) -> tuple[np.ndarray, np.ndarray]:
     """Draw controls at random; return a bad and a good setting."""
     random = np.random.default_rng(1)
-    draws = random.uniform(-span, span, (150, len(network.controls)))
+    draws = random.uniform(-span, span, (150 if task.kind == "gate" else 40, len(network.controls)))
     currents = network_outputs(network, task, draws)
     if task.kind == "gate":
         fit = separation(currents, task.targets) / np.ptp(currents, axis=-1)
