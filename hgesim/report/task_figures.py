@@ -77,7 +77,7 @@ def end_spans(record: Record) -> tuple[dict[str, Span], bool]:
         return spans, True
     joint = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
     same = all(high - low >= SAME_SCALE * (joint[1] - joint[0]) for low, high in spans.values())
-    return (dict.fromkeys(spans, joint) if same else spans), same
+    return {when: _padded(joint if same else span) for when, span in spans.items()}, same
 
 
 def class_panel(axes: Axes, record: Record, when: str, *, alone: bool = False) -> None:
@@ -104,7 +104,7 @@ def class_panel(axes: Axes, record: Record, when: str, *, alone: bool = False) -
     currents = outcome.currents(when)
     low, high = spans[when]
     if alone:
-        low, high = _span(currents, [] if threshold is None else [threshold, *(levels or ())])
+        low, high = _padded(_span(currents, [] if threshold is None else [threshold, *(levels or ())]))
     unit, label = axis_scale([low, high], "A")
     x, across = _across(record, outcome)
     axes.set(xlabel=across, ylabel=f"output current ({label})", ylim=(low / unit, high / unit))
@@ -182,22 +182,29 @@ def threshold_line(axes: Axes, threshold: float | None, unit: float) -> None:
     if threshold is None:
         return
     low, high = axes.get_ylim()
-    beyond = "" if low < threshold / unit < high else f" {signed(threshold, 'A')}, out of view"
+    height = (threshold / unit - low) / (high - low)
+    beyond = "" if 0 < height < 1 else f" {signed(threshold, 'A')}, out of view"
     axes.axhline(threshold / unit, color=LIGHT["ink"], lw=1.1, ls=(0, (5, 3)), zorder=2)
     axes.set_ylim(low, high)
-    where = min(max(threshold / unit, low), low + 0.78 * (high - low))
-    axes.annotate("threshold" + beyond, (0.0, where), (4, 3), xycoords=("axes fraction", "data"),
-                  textcoords="offset points", fontsize=8, color=LIGHT["soft"], zorder=3,
+    below = 0.8 < height < 1  # under the line where the score stands above it
+    axes.annotate("threshold" + beyond, (0.0, min(max(height, 0.0), 1.0 if below else 0.8)), (4, -3 if below else 3),
+                  xycoords="axes fraction", textcoords="offset points", va="top" if below else "bottom",
+                  fontsize=8, color=LIGHT["soft"], zorder=3,
                   bbox={"facecolor": LIGHT["paper"], "edgecolor": "none", "pad": 0.6})  # fmt: skip
 
 
+def _padded(span: Span) -> Span:
+    """Leave room around the outputs, above for the words of the score."""
+    low, high = span
+    return low - 0.1 * (high - low), high + 0.2 * (high - low)
+
+
 def _span(dots: FloatArray, lines: list[float]) -> Span:
-    """Return y limits that the outputs fill: lines count as far as they lie near them."""
+    """Return the range of the outputs and of the lines that lie near them."""
     size = float(np.ptp(dots)) or float(np.abs(dots).max()) or 1e-9
     near = [line for line in lines if dots.min() - size < line < dots.max() + size]
     low, high = float(min([dots.min(), *near])), float(max([dots.max(), *near]))
-    room = (high - low) or size
-    return low - 0.1 * room, high + 0.2 * room
+    return (low, high) if high > low else (low - size / 2, high + size / 2)
 
 
 def _across(record: Record, outcome: Outcome) -> tuple[FloatArray, str]:
