@@ -44,12 +44,16 @@ class Outcome:
         """Return the distance of the inputs to the centre, (cases,)."""
         return np.asarray(np.sqrt((self.inputs**2).sum(axis=1)))
 
-    def thinned(self, most: int) -> Outcome:
-        """Keep all cases shown and at most so many of those held out, evenly through their order."""
+    def drawn(self, most: int) -> NDArray[np.intp]:
+        """Return the numbers of all cases shown and of at most `most` held out, evenly through their order."""
         held = np.flatnonzero(self.held)
-        if len(held) <= most:
-            return self
-        kept = np.concatenate([np.flatnonzero(~self.held), held[np.linspace(0, len(held) - 1, most).astype(int)]])
+        if len(held) > most:
+            held = held[np.linspace(0, len(held) - 1, most).astype(int)]
+        return np.concatenate([np.flatnonzero(~self.held), held])
+
+    def thinned(self, most: int) -> Outcome:
+        """Keep the cases that are `drawn`."""
+        kept = self.drawn(most)
         return Outcome(self.inputs[kept], self.targets[kept], self.initial[kept], self.final[kept], self.held[kept])
 
 

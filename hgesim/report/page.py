@@ -217,6 +217,7 @@ def _class_outputs(record: Record) -> str:
         f"{_ALONE} {space}. Small dots: held-out cases, which decide; squares: cases shown to the loop. Class 1 "
         f"belongs above the dashed line, the threshold at that time. {_thinned(record)}".strip(),
     )
+    which = "held-out points" if counts(record)[1] else "points shown to the loop"
     signs = (
         "Colour: output current above the threshold, orange below and blue above it; the scale ends where a tenth of "
         "the cases lies beyond. "
@@ -232,13 +233,10 @@ def _class_outputs(record: Record) -> str:
         record,
         sphere_figure(record),
         "sphere",
-        f"The sphere as in figure 4 of Boon et al. (Nature Communications 2025), after the run. b: {_HELD} in the cube "
+        f"The sphere as in figure 4 of Boon et al. (Nature Communications 2025), after the run. b: {which} in the cube "
         f"of the inputs, with three great circles of a sphere between the classes. {signs}c: output current against "
         "the distance to the centre, with the threshold (dashed) and the outputs of zero error. d: the loss.",
     )
-
-
-_HELD = "held-out points"
 
 
 def _curve_outputs(record: Record) -> str:

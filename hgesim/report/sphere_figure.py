@@ -107,7 +107,7 @@ def plane_figure(record: Record) -> Figure | None:
 def _plane(axes: Axes, outcome: Outcome, above: FloatArray, *, radial: bool) -> None:
     limit = _limit(above)
     wrong = (above > 0) != (outcome.targets > 0)
-    kept = np.isin(np.arange(len(wrong)), _drawn(outcome))
+    kept = np.isin(np.arange(len(wrong)), outcome.drawn(MOST))
     for held, shape, size in ((True, "o", 26), (False, "s", 58)):
         part = kept & (outcome.held == held)
         x, y = outcome.inputs[part].T
@@ -126,7 +126,7 @@ def _plane(axes: Axes, outcome: Outcome, above: FloatArray, *, radial: bool) -> 
 def _cube(axes: Any, record: Record) -> None:
     """Draw the held-out points in the cube of the inputs."""
     outcome = read_outcome(record)
-    drawn = _drawn(outcome)
+    drawn = outcome.drawn(MOST)
     drawn = drawn[outcome.held[drawn]] if outcome.held.any() else drawn
     threshold = threshold_currents(record)[1]
     above = outcome.final - (threshold or 0.0)
@@ -153,14 +153,6 @@ def _cube(axes: Any, record: Record) -> None:
     axes.view_init(elev=20, azim=-58)
     figure = axes.get_figure(root=True)
     _bar(figure, figure.add_axes((0.335, 0.2, 0.011, 0.6)), above[drawn], named=threshold is not None)
-
-
-def _drawn(outcome: Outcome) -> FloatArray:
-    """Return which cases are drawn: all shown, and at most so many of those held out."""
-    held = np.flatnonzero(outcome.held)
-    if len(held) > MOST:
-        held = held[np.linspace(0, len(held) - 1, MOST).astype(int)]
-    return np.concatenate([np.flatnonzero(~outcome.held), held])
 
 
 def _input_name(record: Record, number: int) -> str:
