@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hgesim.report.points import case_name, cases, target_levels, threshold_currents
-from hgesim.report.record import FloatArray, Record, dig, items, numbers, real
+from hgesim.report.cases import case_name, cases, kind_of
+from hgesim.report.points import target_levels, threshold_currents
+from hgesim.report.record import FloatArray, Record, dig, items, numbers, real, text
 from hgesim.report.style import LIGHT, channel_style, log_ticks, name_lines, new_figure, thin
+from hgesim.report.task_figures import CLASS_COLOURS, empty, end_name, threshold_line
 from hgesim.report.waves import read_waves
-from hgesim.report.words import axis_scale, percent, signed
+from hgesim.report.words import axis_scale, percent, score_value, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["controls_panel", "history_time", "learning_figure", "loss_panel", "outputs_figure", "outputs_panel"]
 
-TARGET_COLOURS = (LIGHT["orange"], LIGHT["blue"])
+WHOLE_NAMES = 16  # cases that can be named below an axis
 
 
 def outputs_figure(record: Record) -> Figure | None:
@@ -41,7 +43,7 @@ def _outputs_key(figure: Figure) -> None:
     def mark(name: str, **style: Any) -> Line2D:
         return Line2D([], [], **{"linestyle": "", "color": "none", **style}, label=name)
 
-    orange, blue, soft = *TARGET_COLOURS, LIGHT["soft"]
+    orange, blue, soft = *CLASS_COLOURS, LIGHT["soft"]
     entries = [
         mark("target 0", marker="o", ms=8, markerfacecolor=LIGHT["paper"], markeredgecolor=orange, markeredgewidth=2),
         mark("target 1", marker="o", ms=8, markerfacecolor=blue, markeredgecolor=blue),
@@ -67,36 +69,34 @@ def outputs_panel(axes: Axes, record: Record, when: str) -> None:
     stored = [real(case, end) for case in rows for end in ("initial", "final")]
     if not any(value is not None for value in stored):
         axes.set_title("outputs")
-        _empty(axes, "not stored")
+        empty(axes)
         return
     unit, label = axis_scale([value for value in stored if value is not None], "A")
     y = np.array([np.nan if (found := real(case, when)) is None else found / unit for case in rows])
     targets = numbers([dig(case, "target") for case in rows])
     x = np.arange(len(rows))
     axes.set(xlim=(-0.6, len(rows) - 0.4), xlabel="inputs → target", ylabel=f"output current ({label})")
-    if len(rows) <= 16:
-        names = [f"{case_name(case)} → {target:g}" for case, target in zip(rows, targets, strict=True)]
+    if len(rows) <= WHOLE_NAMES:
+        names = [f"{case_name(record, case)} → {target:g}" for case, target in zip(rows, targets, strict=True)]
         axes.set_xticks(x, names, fontsize=8.5 if len(rows) <= 8 else 6.5)
     _margin_band(axes, y * unit, targets, unit)
     thresholds = threshold_currents(record)
     threshold = thresholds[when == "final"]
     _focus(axes, record, thresholds, unit)
-    if threshold is not None:
-        _threshold_line(axes, threshold, unit)
+    threshold_line(axes, threshold, unit)
     levels = target_levels(record, threshold)
     for k, target in enumerate(targets):
         if levels is not None and target in (0.0, 1.0):
             axes.plot([k - 0.3, k + 0.3], [levels[int(target)] / unit] * 2, color=LIGHT["soft"], lw=1.0, zorder=1)
     _loop_marks(axes, record, when, unit)
-    for target, colour in enumerate(TARGET_COLOURS):
+    for target, colour in enumerate(CLASS_COLOURS):
         of = targets == target
         axes.scatter(
             x[of], y[of], s=75, c=colour if target else LIGHT["paper"], edgecolors=colour, linewidths=2, zorder=5
         )
     other = ~np.isin(targets, (0.0, 1.0))
     axes.scatter(x[other], y[other], s=50, c=LIGHT["green"], zorder=5)
-    end = "after" if record.valid else "at the end of the record"
-    axes.set_title("before" if when == "initial" else end)
+    axes.set_title(end_name(record, when))
 
 
 def _focus(axes: Axes, record: Record, thresholds: tuple[float | None, float | None], unit: float) -> None:
@@ -115,15 +115,6 @@ def _focus(axes: Axes, record: Record, thresholds: tuple[float | None, float | N
 
 def _lines(record: Record, threshold: float | None) -> list[float]:
     return [] if threshold is None else [threshold, *(target_levels(record, threshold) or ())]
-
-
-def _threshold_line(axes: Axes, threshold: float, unit: float) -> None:
-    low, high = axes.get_ylim()
-    beyond = "" if low < threshold / unit < high else f" {signed(threshold, 'A')}, out of view"
-    axes.axhline(threshold / unit, color=LIGHT["ink"], lw=1.1, ls=(0, (5, 3)), zorder=2)
-    where = min(max(threshold / unit, low), low + 0.78 * (high - low))
-    axes.annotate("threshold" + beyond, (0.0, where), (4, 3), xycoords=("axes fraction", "data"),
-                  textcoords="offset points", fontsize=8, color=LIGHT["soft"])  # fmt: skip
 
 
 def _margin_band(axes: Axes, y: FloatArray, targets: FloatArray, unit: float) -> None:
@@ -158,18 +149,22 @@ def history_time(record: Record) -> FloatArray:
 
 
 def learning_figure(record: Record) -> Figure | None:
-    """Draw loss, separation and controls over time; None when nothing of it is stored."""
-    has_history = any(len(numbers(record.result, "history", key)) for key in ("loss", "separation", "threshold"))
-    if not has_history:
+    """Draw loss, score or separation, and controls over time; None when nothing of it is stored."""
+    keys = ("loss", "separation", "score", "threshold")
+    if not any(len(numbers(record.result, "history", key)) for key in keys):
         return _controls_alone(record)
-    figure = new_figure(10.4, 5.2)
-    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.15), wspace=0.24, hspace=0.48)
-    figure.subplots_adjust(0.075, 0.095, 0.935, 0.94)
+    panels = [loss_panel, *([] if kind_of(record) == "gate" else [score_panel])]
+    if kind_of(record) != "curve":
+        panels.append(separation_panel)
+    figure = new_figure(10.4, 2.6 * len(panels))
+    grid = figure.add_gridspec(len(panels), 2, width_ratios=(1, 1.15), wspace=0.24, hspace=0.48)
+    edge = 0.5 / figure.get_figheight()
+    figure.subplots_adjust(0.075, edge, 0.935, 1 - 0.6 * edge)
     right = figure.add_subplot(grid[:, 1])
     controls_panel(right, record)
     right.set_title("control voltages")
-    loss_panel(figure.add_subplot(grid[0, 0]), record)
-    separation_panel(figure.add_subplot(grid[1, 0]), record)
+    for row, panel in enumerate(panels):
+        panel(figure.add_subplot(grid[row, 0]), record)
     return figure
 
 
@@ -180,33 +175,71 @@ def _controls_alone(record: Record) -> Figure | None:
     return figure if controls_panel(axes, record) else None
 
 
-def loss_panel(axes: Axes, record: Record) -> None:
-    """Draw the loss over time, logarithmically."""
+def loss_panel(axes: Axes, record: Record, *, epochs: bool = False) -> None:
+    """Draw the loss over time, or over the number of the epoch, logarithmically."""
+    from matplotlib.ticker import MaxNLocator
+
     loss, time = numbers(record.result, "history", "loss"), history_time(record)
+    if epochs:
+        time = np.arange(1.0, len(loss) + 1)
     count = min(len(loss), len(time))
     good = np.isfinite(loss[:count]) & (loss[:count] > 0)
     axes.set_title("loss")
-    axes.set(xlabel=time_label(record), ylabel="mean squared error (V²)")
+    what = "squared hinge" if text(record.config, "loop", "loss") == "hinge" else "mean squared error"
+    axes.set(xlabel="epoch" if epochs else time_label(record), ylabel=f"{what} (V²)")
     if not good.any():
-        _empty(axes, "not stored")
+        empty(axes)
         return
     axes.semilogy(time[:count][good], loss[:count][good], color=LIGHT["ink"], marker="o", ms=2.6, lw=1.2)
     log_ticks(axes)
+    if epochs:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color=LIGHT["rule"], lw=0.6)
+
+
+def score_panel(axes: Axes, record: Record) -> None:
+    """Draw what the goal is compared with, by the network alone on the cases shown to the loop, over time."""
+    name = text(record.result, "score", "name")
+    values, time = _from_start(record, "score", real(record.result, "score", "shown", "initial"))
+    axes.set_title(f"{name or 'score'} on the cases shown, by the network alone")
+    axes.set_xlabel(time_label(record))
+    if not np.isfinite(values).any():
+        empty(axes)
+        return
+    goal = real(record.result, "task", "goal")
+    factor = 100.0 if name == "accuracy" else 1.0
+    axes.set_ylabel(f"{name} (%)" if name == "accuracy" else name)
+    if goal is not None:
+        axes.axhline(factor * goal, color=LIGHT["green"], lw=1.0, ls=(0, (5, 3)))
+        axes.annotate(f"goal {score_value(name, goal)}", (1.0, factor * goal), (-2, 3), ha="right",
+                      xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=8,
+                      color=LIGHT["green"])  # fmt: skip
+    axes.plot(time, factor * values, color=LIGHT["ink"], marker="o", ms=2.6, lw=1.2)
+    if name == "accuracy":
+        axes.set_ylim(0, 108)
+    elif np.nanmin(values) > 0 and np.nanmax(values) > 20 * min(float(np.nanmin(values)), goal or np.inf):
+        axes.set_yscale("log")
+        log_ticks(axes)
+
+
+def _from_start(record: Record, key: str, first: float | None) -> tuple[FloatArray, FloatArray]:
+    """Return a track of the history and its times, with the value at the start before it."""
+    values, time = numbers(record.result, "history", key), history_time(record)
+    count = min(len(values), len(time))
+    values, time = values[:count], time[:count]
+    if first is not None and count and time[0] > 0:
+        values, time = np.insert(values, 0, first), np.insert(time, 0, 0.0)
+    return values, time
 
 
 def separation_panel(axes: Axes, record: Record) -> None:
     """Draw the separation of the network alone over time."""
-    values, time = numbers(record.result, "history", "separation"), history_time(record)
-    count = min(len(values), len(time))
-    values, time = values[:count], time[:count]
     first = real(record.result, "separation", "network", "initial")
-    if first is not None and count and time[0] > 0:
-        values, time, count = np.insert(values, 0, first), np.insert(time, 0, 0.0), count + 1
+    values, time = _from_start(record, "separation", first)
     axes.set_title("separation by the network alone")
     axes.set_xlabel(time_label(record))
     if not np.isfinite(values).any():
-        _empty(axes, "not stored")
+        empty(axes)
         return
     unit, label = axis_scale(values, "A")
     y = values / unit
@@ -253,7 +286,7 @@ def controls_panel(axes: Axes, record: Record, *, raw: bool = True) -> bool:
             ]
     axes.set(xlabel=time_label(record), ylabel="voltage (mV)")
     if not ends:
-        _empty(axes, "not stored")
+        empty(axes)
         return False
     axes.margins(x=0.01)
     axes.set_ylim(axes.get_ylim())
@@ -273,8 +306,3 @@ def _dict(record: Record, *path: str) -> dict[str, Any]:
 
 def _millivolt(time: FloatArray, wave: FloatArray) -> tuple[FloatArray, FloatArray]:
     return 1e3 * time, 1e3 * wave
-
-
-def _empty(axes: Axes, words: str) -> None:
-    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=LIGHT["soft"])
-    axes.set(xticks=[], yticks=[])

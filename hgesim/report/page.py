@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hgesim.report.cases import case_title, cases, counts, kind_of
 from hgesim.report.loop_figure import loop_figure
 from hgesim.report.network_figure import network_figure, positions
 from hgesim.report.outcome_figure import learning_figure, outputs_figure
-from hgesim.report.points import Point, case_name, cases
+from hgesim.report.points import Point
 from hgesim.report.record import Record, read_record, real, text
 from hgesim.report.sheet import CSS
+from hgesim.report.sphere_figure import plane_figure, sphere_figure
 from hgesim.report.style import look, stamp, svg
 from hgesim.report.summary import invalid_mark, points_of_interest
 from hgesim.report.tables import costs, escape, facts, honesty, notes, settings
-from hgesim.report.wave_figure import excerpt_figure, spectrum_figure
-from hgesim.report.waves import carriers
+from hgesim.report.task_figures import MOST, ends_figure, is_radial
+from hgesim.report.wave_figure import CASES_SHOWN, excerpt_figure, spectrum_figure
+from hgesim.report.waves import carriers, read_timeline
 from hgesim.report.words import amount, headline, reason, signed, task_name
 
 if TYPE_CHECKING:
@@ -104,7 +107,7 @@ def _network(record: Record) -> str:
         return ""
     before, after, case = points_of_interest(record)
     rows = cases(record)
-    name = f", inputs {case_name(rows[case])}" if rows else ""
+    name = f", {case_title(record, rows[case])}" if rows else ""
     end = "end" if record.valid else "end of the record"
     figure = network_figure(network, before, after, (f"start{name}", f"{end}{name}"))
     caption = f"{network.n_sites} sites and {network.n_electrodes} electrodes, joined by {network.n_bonds} bonds. "
@@ -171,11 +174,19 @@ def _tones(record: Record) -> str:
 
 
 def _learning(record: Record) -> str:
+    kind = kind_of(record)
+    if text(record.config, "loop", "loss") == "hinge":
+        loss = "the loss, mean over the input cases of the squared time-averaged error where it is on the wrong side"
+    else:
+        loss = "the loss, mean over the input cases of the squared time-averaged error"
+    score = text(record.result, "score", "name") or "score"
+    panels = [loss, f"{score} on the cases shown to the loop", "the separation of their two classes"]
+    kept = {"gate": [loss, panels[2]], "classes": panels, "curve": panels[:2]}[kind]
+    alone = "by the network alone (exact, at the controls of that moment; the first point is the start)"
     caption = (
-        "Left: the loss, mean over the input cases of the squared time-averaged error, and the separation of the "
-        "two classes by the network alone (exact, at the controls of that moment; the first point is the start). "
-        "Right: control voltages at the ends of the epochs, over the raw transient with its dither; the threshold's "
-        "voltage is dashed."
+        f"Left, from the top: {'; '.join(kept)}; {'both of the latter' if kind == 'classes' else 'the latter'} "
+        f"{alone}. Right: control voltages at the ends of the epochs, over the raw transient with its dither; the "
+        "threshold's voltage is dashed."
     )
     if not record.result.get("history"):
         caption = "Control voltages and the threshold's voltage, with their dither, from waveforms.nc."
@@ -183,6 +194,9 @@ def _learning(record: Record) -> str:
 
 
 def _outputs(record: Record) -> str:
+    kind = kind_of(record)
+    if kind != "gate":
+        return _curve_outputs(record) if kind == "curve" else _class_outputs(record)
     caption = (
         "Output current for each input case: dots, the network alone (exact, no electronics, no dither); diamonds, "
         "the first and the last epoch of the transient. The band spans the gap between the classes, the dashed line "
@@ -191,12 +205,62 @@ def _outputs(record: Record) -> str:
     return _figure(record, outputs_figure(record), "outputs", caption)
 
 
+_ALONE = "Output current of the network alone (exact, no electronics, no dither)"
+
+
+def _class_outputs(record: Record) -> str:
+    space = "against the distance of the inputs to the centre" if is_radial(record) else "of each case, class by class"
+    body = _figure(
+        record,
+        ends_figure(record),
+        "outputs",
+        f"{_ALONE} {space}. Small dots: held-out cases, which decide; squares: cases shown to the loop. Class 1 "
+        f"belongs above the dashed line, the threshold at that time. {_thinned(record)}".strip(),
+    )
+    which = "held-out points" if counts(record)[1] else "points shown to the loop"
+    signs = (
+        "Colour: output current above the threshold, orange below and blue above it; the scale ends where a tenth of "
+        "the cases lies beyond. "
+    )
+    body += _figure(
+        record,
+        plane_figure(record),
+        "plane",
+        f"{_ALONE} over the two inputs. {signs}Dots: held-out cases; squares: cases shown to the loop; crosses: on the "
+        "wrong side of the threshold." + (" Dotted: a circle between the classes." if is_radial(record) else ""),
+    )
+    return body + _figure(
+        record,
+        sphere_figure(record),
+        "sphere",
+        f"The sphere as in figure 4 of Boon et al. (Nature Communications 2025), after the run. b: {which} in the cube "
+        f"of the inputs, with three great circles of a sphere between the classes. {signs}c: output current against "
+        "the distance to the centre, with the threshold (dashed) and the outputs of zero error. d: the loss.",
+    )
+
+
+def _curve_outputs(record: Record) -> str:
+    return _figure(
+        record,
+        ends_figure(record),
+        "outputs",
+        f"{_ALONE}, above the threshold at that time, over the input. Line: the curve wanted, in current. Small dots: "
+        f"held-out cases, which decide; squares: cases shown to the loop. {_thinned(record)}".strip(),
+    )
+
+
+def _thinned(record: Record) -> str:
+    held = counts(record)[1]
+    return f"{MOST} of the {held} held-out cases are drawn." if held > MOST else ""
+
+
 def _waves(record: Record) -> str:
     body = _figure(
         record,
         excerpt_figure(record),
         "excerpt",
-        "First and last complete epoch, from waveforms.nc. Shaded: ramps and settling, in which the loop is held. "
+        f"First and last complete epoch, from waveforms.nc{_first_cases(record)}. "
+        "Shaded: ramps and settling, in which the loop is held. "
         "Long records are thinned to the least and the greatest value of each stretch.",
     )
     spectral = spectrum_figure(record)
@@ -213,3 +277,10 @@ def _waves(record: Record) -> str:
         "is needed; powers are averaged over the cases. Carriers are marked; what stands there is what the channel "
         "learns from.",
     )
+
+
+def _first_cases(record: Record) -> str:
+    timeline = read_timeline(record.result)
+    if timeline is None or timeline.cases <= CASES_SHOWN:
+        return ""
+    return f": the first {CASES_SHOWN} of its {timeline.cases} cases, each with its number and target"

@@ -8,10 +8,11 @@ import numpy as np
 
 from hgesim.errors import HgeError
 from hgesim.network import Hopping, Network
-from hgesim.report.record import FloatArray, Record, dig, items, numbers, real, text
+from hgesim.report.cases import cases, kind_of
+from hgesim.report.record import FloatArray, Record, dig, numbers, real, text
 from hgesim.report.waves import read_timeline, read_waves, window
 
-__all__ = ["Point", "case_name", "cases", "operating_points", "target_levels", "threshold_currents"]
+__all__ = ["Point", "operating_points", "target_levels", "threshold_currents"]
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,6 @@ class Point:
     bonds: FloatArray
     potentials: FloatArray
     occupation: FloatArray | None
-
-
-def cases(record: Record) -> list[dict[str, object]]:
-    """Return the stored outputs, case by case."""
-    return [case for case in items(record.result, "outputs") if isinstance(case, dict)]
-
-
-def case_name(case: object) -> str:
-    """Name a case by its inputs: ``01``, or ``0.2, 0.7``."""
-    values = numbers(case, "inputs")
-    if len(values) and np.isin(values, (0.0, 1.0)).all():
-        return "".join(str(int(v)) for v in values)
-    return ", ".join(f"{v:.3g}" for v in values)
 
 
 def operating_points(record: Record, case: int) -> tuple[Point | None, Point | None]:
@@ -113,14 +101,18 @@ def _end_of(track: FloatArray | None, end: int) -> float:
 
 
 def _input_volts(record: Record, network: Network, case: int) -> FloatArray | None:
-    """Return the input voltages of a case, taken in the middle of its hold time in the first epoch."""
+    """Return the input voltages of a case: from its inputs and the task's levels, else as the waveforms have them."""
     labels = [network.electrode_labels[k] for k in network.inputs]
     if not labels:
         return np.zeros(0)
-    bits = numbers(dig(cases(record), case), "inputs")
-    low, high = _logic_levels(record)
-    if low is not None and high is not None and len(bits) == len(labels) and np.isin(bits, (0.0, 1.0)).all():
-        return np.where(bits > 0, high, low)
+    inputs = numbers(dig(cases(record), case), "inputs")
+    if kind_of(record) == "gate":
+        inputs = np.where(np.isin(inputs, (0.0, 1.0)), 2.0 * inputs - 1.0, np.nan)
+    level, offsets = real(record.config, "task", "level"), numbers(record.config, "task", "offsets")
+    if level is not None and len(inputs) == len(labels) and len(offsets) in (0, len(labels)):
+        volts = level * inputs + (offsets if len(offsets) else 0.0)
+        if np.isfinite(volts).all():
+            return np.asarray(volts)
     timeline = read_timeline(record.result)
     nets = [dig(record.result, "signals", "inputs", label) for label in labels]
     time, waves = read_waves(record, [net for net in nets if isinstance(net, str)])
@@ -134,21 +126,20 @@ def _input_volts(record: Record, network: Network, case: int) -> FloatArray | No
     return values if np.isfinite(values).all() else None
 
 
-def _logic_levels(record: Record) -> tuple[float | None, float | None]:
-    level = real(record.config, "task", "level")
-    return (None, None) if level is None else (-level, level)
-
-
 def threshold_currents(record: Record) -> tuple[float | None, float | None]:
     """Return the threshold at begin and end, in ampere.
 
-    The final one is stored; the first follows from the threshold's voltage at time 0, which it is proportional to.
+    The final one is stored; the first is the threshold's voltage at time 0 over the threshold resistance, or where
+    that is not stored, in proportion to the final ones.
     """
     last = real(record.result, "threshold")
     final = _end_of(numbers(record.result, "history", "threshold"), -1)
     net = text(record.result, "signals", "threshold")
     _, waves = read_waves(record, [net])
     start = _end_of(waves.get(net), 0)
+    resistance = real(record.config, "loop", "threshold_resistance")
+    if np.isfinite(start) and resistance:
+        return -start / resistance, last
     if last is None or not np.isfinite([final, start]).all() or abs(final) < 1e-6:
         return None, last
     return last * start / final, last

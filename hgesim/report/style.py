@@ -165,9 +165,10 @@ def log_ticks(axes: Axes) -> None:
     raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
     decades = FuncFormatter(lambda value, _: "10" + str(round(float(np.log10(value)))).translate(raised))
     plain = FuncFormatter(lambda value, _: f"{value:.2g}")
+    few = FuncFormatter(lambda value, _: f"{value:.2g}" if f"{value:e}"[0] in "235" else "")
     narrow = high < 12 * low
     axes.yaxis.set_major_formatter(plain if narrow else decades)
-    axes.yaxis.set_minor_formatter(plain if narrow else NullFormatter())
+    axes.yaxis.set_minor_formatter((plain if high < 3 * low else few) if narrow else NullFormatter())
     axes.tick_params(which="minor", labelsize=7.5)
 
 

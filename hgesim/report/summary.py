@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hgesim.report.cases import case_title, cases, kind_of
 from hgesim.report.network_figure import colour_scale, draw_network
 from hgesim.report.outcome_figure import controls_panel, loss_panel, outputs_panel
-from hgesim.report.points import Point, case_name, cases, operating_points
+from hgesim.report.points import Point, operating_points
 from hgesim.report.record import Record, read_record, real
 from hgesim.report.style import LIGHT, look, new_figure
+from hgesim.report.task_figures import class_panel, curve_panel, end_spans
 from hgesim.report.words import headline, task_name
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["case_of_interest", "invalid_mark", "points_of_interest", "summary_figure"]
 
 
-def summary_figure(folder: Path) -> Figure:
+def summary_figure(folder: str | Path) -> Figure:
     """Draw network, loss, controls and outputs of a stored run side by side.
 
     Parameters
@@ -34,7 +36,7 @@ def summary_figure(folder: Path) -> Figure:
     matplotlib.figure.Figure
         On white, 15 by 4.6 inch; not known to pyplot.
     """
-    record = read_record(folder)
+    record = read_record(Path(folder))
     with look():
         figure = new_figure(15.0, 4.6)
         figure.set_facecolor(LIGHT["paper"])
@@ -48,15 +50,25 @@ def summary_figure(folder: Path) -> Figure:
         controls_panel(controls, record, raw="history" not in record.result)
         controls.set_title("control voltages")
         left = figure.add_axes((0.68, 0.125, 0.148, 0.725))
-        right = figure.add_axes((0.84, 0.125, 0.148, 0.725), sharey=left)
-        outputs_panel(left, record, "initial")
-        outputs_panel(right, record, "final")
-        right.set_ylabel("")
-        right.tick_params(labelleft=False)
+        right = figure.add_axes((0.84, 0.125, 0.148, 0.725))
+        panel = {"gate": outputs_panel, "classes": class_panel, "curve": curve_panel}[kind_of(record)]
+        for axes, when in ((left, "initial"), (right, "final")):
+            panel(axes, record, when)
+        _join(record, left, right)
         if not record.valid:
             figure.text(0.5, 0.5, invalid_mark(record), fontsize=44, color=LIGHT["orange"], alpha=0.25, rotation=12,
                         ha="center", va="center", weight="bold", zorder=10)  # fmt: skip
     return figure
+
+
+def _join(record: Record, left: Axes, right: Axes) -> None:
+    """Let the second panel go without an axis of its own where it has the scale of the first; else make room."""
+    right.set_ylabel("")
+    if kind_of(record) == "gate" or end_spans(record)[1]:
+        right.tick_params(labelleft=False)
+        return
+    for axes, x in ((left, 0.68), (right, 0.86)):
+        axes.set_position((x, 0.125, 0.128, 0.725))
 
 
 def _network_panel(axes: Axes, record: Record) -> None:
@@ -70,7 +82,7 @@ def _network_panel(axes: Axes, record: Record) -> None:
     rows = cases(record)
     if after:
         end = "after" if record.valid else "at the end of the record"
-        axes.set_title(f"bond currents {end}" + (f", inputs {case_name(rows[case])}" if rows else ""), loc="center")
+        axes.set_title(f"bond currents {end}" + (f", {case_title(record, rows[case])}" if rows else ""), loc="center")
 
 
 def invalid_mark(record: Record) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hgesim.config import Config
+from hgesim.report.cases import counts, kind_of
 from hgesim.report.record import Record, dig, items, real, text
-from hgesim.report.words import amount, percent, signed, whole
+from hgesim.report.words import amount, ordinal, score_cases, score_value, signed, whole
 
 __all__ = ["costs", "escape", "facts", "honesty", "notes", "settings", "table"]
 
@@ -34,15 +36,12 @@ def facts(record: Record) -> str:
     shown: list[tuple[str, str]] = []
     first, last = real(result, "loss", "initial"), real(result, "loss", "final")
     if first is not None and last is not None and min(first, last) >= 0:
-        shown.append(("error in the loop, rms", f"{amount(first**0.5, 'V')} → {amount(last**0.5, 'V')}"))
+        where = "on the wrong side" if text(record.config, "loop", "loss") == "hinge" else "in the loop"
+        shown.append((f"error {where}, rms", f"{amount(first**0.5, 'V')} → {amount(last**0.5, 'V')}"))
     first, last = (real(result, "separation", "network", when) for when in ("initial", "final"))
     if first is not None:
         shown.append(("separation, network alone", f"{signed(first, 'A')} → {signed(last, 'A')}"))
-    if (margin := real(result, "margin")) is not None:
-        asked = real(result, "task", "goal")
-        shown.append(
-            ("margin, of the swing", percent(margin) + (f" (asked: {percent(asked)})" if asked is not None else ""))
-        )
+    shown += _score_facts(record) + _laboratory(record) + _choice(record)
     shown += [
         (name, whole(count))
         for name, key in (("transistors", "transistors"),)
@@ -55,6 +54,56 @@ def facts(record: Record) -> str:
     ]
     cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in shown)
     return f'<dl class="facts">{cells}</dl>' if cells else ""
+
+
+def _score_facts(record: Record) -> list[tuple[str, str]]:
+    """Return the figure the goal is compared with, before and after, and the same on the cases shown."""
+    result, name = record.result, text(record.result, "score", "name")
+    first, last = real(result, "score", "initial"), real(result, "score", "final")
+    goal = real(result, "task", "goal")
+    asked = "" if goal is None else f" (asked: {'at most ' if name == 'error' else ''}{score_value(name, goal)})"
+    if not name or last is None:
+        margin = real(result, "margin")
+        return [] if margin is None else [("margin, of the swing", score_value("margin", margin) + asked)]
+    if kind_of(record) == "gate":
+        return [(f"{name}, of the swing", f"{score_value(name, first)} → {score_value(name, last)}{asked}")]
+    found = [
+        (f"{name}, {score_cases(record)}", f"{score_value(name, first)} → {score_value(name, last)}{asked}"),
+    ]
+    shown = [real(result, "score", "shown", when) for when in ("initial", "final")]
+    if counts(record)[1] and None not in shown:
+        ends = " → ".join(score_value(name, value) for value in shown)
+        found.append((f"{name}, {whole(counts(record)[0])} cases shown", ends))
+    return found
+
+
+def _laboratory(record: Record) -> list[tuple[str, str]]:
+    """Return correlation with the targets, and the loss that the laboratory makes of it and the separation."""
+    found = []
+    for name, key in (("correlation with the targets", "correlation"), ("loss of the laboratory", "loss")):
+        ends = [real(record.result, "correlation", when, key) for when in ("initial", "final")]
+        if None not in ends:
+            found.append((name, " → ".join(f"{value:.3g}".replace("-", "−") for value in ends if value is not None)))
+    return found
+
+
+def _choice(record: Record) -> list[tuple[str, str]]:
+    """Return among how many devices and starts this one was chosen, and which start it is."""
+    found = []
+    if chosen := _chosen(record):
+        found.append(("chosen by screening", f"among {chosen}"))
+    if given_up := len(items(record.result, "attempts")[:-1]):
+        found.append(("start shown", f"{ordinal(given_up + 1)}; {given_up} given up"))
+    return found
+
+
+def _chosen(record: Record) -> str:
+    kinds = [
+        f"{whole(number)} {what if number != 1 else what[:-1]}"
+        for what in ("devices", "starts")
+        if (number := real(record.result, "chosen_from", what)) is not None
+    ]
+    return " and ".join(kinds)
 
 
 def costs(record: Record) -> str:
@@ -108,11 +157,15 @@ def honesty(record: Record) -> str:
             "dither and without electronics. The small error inside the loop would not do, because a loop whose "
             "integrators are fast against the epoch follows each case and looks perfect."
         )
+        if held := counts(record)[1]:
+            said.append(f"It is judged on {whole(held)} held-out cases that the loop never saw.")
         alone, loop = (real(result, "separation", kind, "final") for kind in ("network", "loop"))
         if alone is not None and loop is not None:
             said.append(
                 f"Separation at the end: {signed(alone, 'A')} by the network alone, {signed(loop, 'A')} in the loop."
             )
+        said += _laboratory_words(record)
+    said += _choice_words(record)
     curvature, thermal = real(result, "dither", "curvature"), real(result, "dither", "thermal_voltage")
     if curvature is not None:
         said.append(
@@ -136,6 +189,47 @@ def honesty(record: Record) -> str:
     return body
 
 
+def _laboratory_words(record: Record) -> list[str]:
+    if not _laboratory(record):
+        return []
+    return [
+        "The loss of the laboratory, (1.1 − correlation) over a sigmoid of the separation with its middle at 5 nA, is "
+        "given for comparison: from the shown cases, by the network alone; below 0.1 is a good gate. The loop does "
+        "not use it."
+    ]
+
+
+def _choice_words(record: Record) -> list[str]:
+    """Say how device and start were come by: chosen, or drawn again."""
+    said = []
+    if chosen := _chosen(record):
+        what = [name for name in ("device", "start") if real(record.result, "chosen_from", f"{name}s") is not None]
+        were = "were" if len(what) == 2 else "was"
+        said.append(
+            f"{' and '.join(what).capitalize()} {were} chosen among {chosen} by the averaged equations on the exact "
+            "network before the circuit was simulated: the run does not tell how one drawn blindly would do."
+        )
+    given_up = [entry for entry in items(record.result, "attempts")[:-1] if isinstance(entry, Mapping)]
+    if given_up:
+        why: dict[str, list[str]] = {}
+        for number, entry in enumerate(given_up, 1):
+            why.setdefault(text(entry, "given_up")[:200] or "reason not stored", []).append(ordinal(number))
+        listed = "; ".join(f"{_few(numbers)}: {words}" for words, numbers in list(why.items())[:_REASONS])
+        more = f"; and {len(why) - _REASONS} further reasons" if len(why) > _REASONS else ""
+        said.append(
+            f"The run is that of the {ordinal(len(given_up) + 1)} start. Given up before ({listed}{more}). Their time "
+            "counts in the wall time; every other figure is of the last start alone."
+        )
+    return said
+
+
+_REASONS = 6  # written out
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
 def settings(record: Record) -> str:
     """Write how to run it again, and with which settings."""
     body = ""
@@ -147,7 +241,9 @@ def settings(record: Record) -> str:
         body += "<p>To run the stored circuit in the simulator by itself:</p>"
         body += f"<pre>cd {escape(deck.parent.as_posix())}\nngspice -n -b {escape(deck.name)}</pre>"
     body += _origin(record)
-    sections = {str(name): values for name, values in record.config.items() if isinstance(values, Mapping)}
+    sections = {
+        str(name): _chosen_keys(name, values) for name, values in record.config.items() if isinstance(values, Mapping)
+    }
     tables = [
         table((f"[{name}]", ""), [(str(key), _value(value)) for key, value in values.items() if value is not None])
         for name, values in sections.items()
@@ -192,6 +288,15 @@ def _toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
             "",
         ]
     return "\n".join(lines).strip()
+
+
+def _chosen_keys(name: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out what has its default where keys of another kind, of a task or a network, would be refused."""
+    if name != "task" and not (name == "network" and values.get("file")):
+        return values
+    usual = getattr(Config(), name).model_dump(mode="json")
+    keep = ("kind", "gate") if name == "task" and values.get("kind", "gate") == "gate" else ("kind",)
+    return {key: value for key, value in values.items() if key in keep or value != usual.get(key)}
 
 
 def notes(record: Record) -> str:

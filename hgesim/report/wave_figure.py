@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hgesim.report.points import case_name, cases
-from hgesim.report.record import FloatArray, Record, dig, numbers, text
+from hgesim.report.cases import case_name, cases, kind_of
+from hgesim.report.record import FloatArray, Record, dig, numbers, real, text
 from hgesim.report.style import LIGHT, channel_style, log_ticks, new_figure, thin
 from hgesim.report.waves import Timeline, carriers, difference, mixer_nets, read_timeline, read_waves, spectrum, window
 from hgesim.report.words import axis_scale
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["excerpt_figure", "spectrum_figure"]
+__all__ = ["CASES_SHOWN", "excerpt_figure", "spectrum_figure"]
+
+CASES_SHOWN = 6  # of an epoch
 
 
 def _epochs(time: FloatArray, timeline: Timeline) -> list[int]:
@@ -46,9 +48,10 @@ def excerpt_figure(record: Record) -> Figure | None:
     )
     figure.subplots_adjust(0.085, 0.55 / figure.get_figheight(), 0.985, 1 - 0.5 / figure.get_figheight())
     for column, epoch in enumerate(epochs):
-        span = (
-            (epoch * timeline.epoch, min((epoch + 1) * timeline.epoch, time[-1])) if timeline else (time[0], time[-1])
-        )
+        span = time[0], time[-1]
+        if timeline:
+            start = epoch * timeline.epoch
+            span = start, min(start + min(timeline.cases, CASES_SHOWN) * timeline.case, time[-1])
         part = window(time, *span)
         for row, (name, group) in enumerate(rows):
             axes = grid[row, column]
@@ -70,7 +73,8 @@ def excerpt_figure(record: Record) -> Figure | None:
                 )
         _case_names(grid[0, column], record, timeline, epoch)
         planned = f" of {timeline.epochs}" if timeline and timeline.epochs else ""
-        grid[0, column].set_title(f"epoch {epoch + 1}{planned}", pad=16)
+        many = f", cases 1 to {CASES_SHOWN} of {timeline.cases}" if timeline and timeline.cases > CASES_SHOWN else ""
+        grid[0, column].set_title(f"epoch {epoch + 1}{planned}{many}", pad=16)
         grid[-1, column].set_xlabel("time (ms)")
     return figure
 
@@ -124,11 +128,16 @@ def _hold_shade(axes: Axes, timeline: Timeline | None, epoch: int, span: tuple[f
 
 
 def _case_names(axes: Axes, record: Record, timeline: Timeline | None, epoch: int) -> None:
+    """Name the cases over their hold times: a gate's by the inputs, others by their number, with the target."""
     rows = cases(record)
-    if timeline is None or len(rows) != timeline.cases or len(rows) > 8:
+    if timeline is None or len(rows) != timeline.cases:
         return
-    for case, (start, stop) in zip(rows, timeline.holds(epoch), strict=True):
-        name = f"{case_name(case)} → {text(case, 'target')}"
+    gate = kind_of(record) == "gate"
+    spans = timeline.holds(epoch)[:CASES_SHOWN]
+    for number, (case, (start, stop)) in enumerate(zip(rows, spans, strict=False), 1):
+        target = real(case, "target")
+        wanted = "" if target is None else f" → {round(target, 2) + 0.0:g}".replace("-", "−")
+        name = (case_name(record, case) if gate else str(number)) + wanted
         middle, across = 5e2 * (start + stop), axes.get_xaxis_transform()
         axes.text(middle, 1.03, name, transform=across, ha="center", va="bottom", fontsize=8, color=LIGHT["soft"])
 

@@ -9,10 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hgesim.report.cases import counts, kind_of
 from hgesim.report.record import Record, items, real, text
 from hgesim.units import show_quantity
 
-__all__ = ["amount", "axis_scale", "headline", "percent", "reason", "signed", "task_name", "whole"]
+__all__ = [
+    "amount",
+    "axis_scale",
+    "headline",
+    "ordinal",
+    "percent",
+    "reason",
+    "score_cases",
+    "score_value",
+    "signed",
+    "task_name",
+    "whole",
+]
 
 PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"))
 VERDICTS = {
@@ -40,8 +53,25 @@ def signed(value: float | None, unit: str) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Write a fraction in percent."""
-    return "–" if value is None else f"{100 * value:.0f} %"
+    """Write a fraction in percent, to a tenth and with a true minus: 89.6 % must not pass for 90 %."""
+    return "–" if value is None else f"{100 * value:.1f}".replace("-", "−").removesuffix(".0") + " %"
+
+
+def score_value(name: str, value: float | None) -> str:
+    """Write a score: an error as a plain number, the others in percent."""
+    return percent(value) if name != "error" or value is None else f"{value:.3g}"
+
+
+def score_cases(record: Record) -> str:
+    """Say on which cases the task is judged: those held out, or where there are none, those shown."""
+    shown, held = counts(record)
+    return f"{whole(held)} held-out cases" if held else f"{whole(shown)} cases shown"
+
+
+def ordinal(number: int) -> str:
+    """Write 1st, 2nd, 3rd."""
+    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def axis_scale(values: ArrayLike, unit: str) -> tuple[float, str]:
@@ -70,10 +100,12 @@ def axis_scale(values: ArrayLike, unit: str) -> tuple[float, str]:
 
 
 def task_name(record: Record) -> str:
-    """Name the task: ``AND gate``, or what it is called."""
-    name, kind = text(record.result, "task", "name"), text(record.result, "task", "kind") or "gate"
-    name = name or text(record.config, "task", "gate")
-    return (f"{name} gate" if kind == "gate" else name) if name else "Learning run"
+    """Name the task: ``AND gate``, ``Classes: ring`` or ``Curve: square``."""
+    name, kind = text(record.result, "task", "name"), kind_of(record)
+    if kind == "gate":
+        name = name or text(record.config, "task", "gate")
+        return f"{name} gate" if name else "Learning run"
+    return f"{kind.capitalize()}: {name}" if name else kind.capitalize()
 
 
 def headline(record: Record) -> tuple[str, str]:
@@ -91,7 +123,8 @@ def headline(record: Record) -> tuple[str, str]:
         return "bad", sentence if record.verdict == "missing" else f"Not a valid simulation. {sentence}"
     if not record.learnt:
         return "open", "Valid simulation, but the task is not learnt."
-    return "good", "Learnt: the network alone, at the final controls, solves the task."
+    does = "solves the task" if kind_of(record) == "gate" else "reaches the goal"
+    return "good", f"Learnt: the network alone, at the final controls, {does}."
 
 
 def reason(record: Record) -> list[str]:
@@ -113,16 +146,48 @@ def reason(record: Record) -> list[str]:
     railed = [net for net in items(result, "railed") if isinstance(net, str)]
     if railed:
         said.append(f"Sat at a supply rail at the end: {', '.join(railed)}.")
-    first, last = real(result, "separation", "network", "initial"), real(result, "separation", "network", "final")
-    if record.valid and first is not None and last is not None:
-        margin = real(result, "margin")
-        share = f", {percent(margin)} of the output swing" if margin is not None else ""
-        said.append(
-            f"Separation of the two classes by the network alone: {signed(first, 'A')} → {signed(last, 'A')}{share}."
-        )
-        if first > 0 and record.learnt:
-            said.append("The start already separated the classes, so this run is no demonstration of learning.")
+    if record.valid:
+        said += _gate_words(record) if kind_of(record) == "gate" else _score_words(record)
+        if record.learnt and _solved_at_start(record):
+            said.append("The start already did the task, so this run is no demonstration of learning.")
+    given_up = [entry for entry in items(result, "attempts")[:-1] if isinstance(entry, Mapping)]
+    if given_up:
+        before = "the first was" if len(given_up) == 1 else f"{len(given_up)} before it were"
+        said.append(f"This is the {ordinal(len(given_up) + 1)} start; {before} given up.")
     return said
+
+
+def _gate_words(record: Record) -> list[str]:
+    first, last = (real(record.result, "separation", "network", when) for when in ("initial", "final"))
+    if first is None or last is None:
+        return []
+    margin = real(record.result, "margin")
+    share = f", {percent(margin)} of the output swing" if margin is not None else ""
+    return [f"Separation of the two classes by the network alone: {signed(first, 'A')} → {signed(last, 'A')}{share}."]
+
+
+def _score_words(record: Record) -> list[str]:
+    result, name = record.result, text(record.result, "score", "name")
+    ends = [real(result, "score", when) for when in ("initial", "final")]
+    if not name or None in ends:
+        return []
+    what = "Root-mean-square error over the targets' standard deviation" if name == "error" else name.capitalize()
+    first, last = (score_value(name, value) for value in ends)
+    words = f"{what} on the {score_cases(record)}, by the network alone: {first} → {last}"
+    goal = real(result, "task", "goal")
+    if goal is not None:
+        words += f"; asked is at {'most' if name == 'error' else 'least'} {score_value(name, goal)}"
+    return [words + "."]
+
+
+def _solved_at_start(record: Record) -> bool:
+    """Tell whether the start was as good as asked: any separation of a gate, the goal on the shown cases of others."""
+    if kind_of(record) == "gate":
+        return (real(record.result, "separation", "network", "initial") or 0.0) > 0
+    first, goal = real(record.result, "score", "shown", "initial"), real(record.result, "task", "goal")
+    if first is None or goal is None:
+        return False
+    return first <= goal if text(record.result, "score", "name") == "error" else first >= goal
 
 
 def _planned(result: Mapping[str, Any]) -> float | None:
