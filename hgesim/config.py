@@ -107,8 +107,8 @@ class TaskConfig(_Section):
     of x is ``offset + level x``; and ``target`` (A, above the threshold, for a target of 1):
 
     * ``gate``: ``gate`` by name, ``margin`` that counts as learnt.
-    * ``sphere`` (three inputs, ``radius``) and ``ring`` (two inputs): ``training`` cases shown and ``test`` cases held
-      out, drawn from ``seed``; ``accuracy`` on the held-out ones that counts.
+    * ``sphere`` (three inputs, ``radius``, ``gap``) and ``ring`` (two inputs): ``training`` cases shown and ``test``
+      cases held out, drawn from ``seed``; ``accuracy`` on the held-out ones that counts.
     * ``curve``: ``curve`` by name, ``training``, ``test``, ``seed``; largest normalised ``error`` that counts. Or a
       ``file``.
     * ``classes``: ``file``, a CSV table (`hgesim.loop.read_task`, relative to the configuration), and ``accuracy``.
@@ -122,6 +122,7 @@ class TaskConfig(_Section):
     test: int = 200
     seed: int = Field(default=0, ge=0)
     radius: Number | None = None
+    gap: Number = 0.0
     level: Volt = 0.3
     offsets: tuple[Volt, ...] = Field(default=(), strict=False)
     target: Ampere = 50e-9

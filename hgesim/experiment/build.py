@@ -33,7 +33,7 @@ _FILE_ENDINGS = (".sp", ".cir", ".sub", ".subckt", ".inc")
 _DRAWN = ("training", "test", "seed")
 _TASK_KEYS: dict[str, tuple[str, ...]] = {
     "gate": ("gate", "margin"),
-    "sphere": (*_DRAWN, "radius", "accuracy"),
+    "sphere": (*_DRAWN, "radius", "gap", "accuracy"),
     "ring": (*_DRAWN, "accuracy"),
     "curve": (*_DRAWN, "curve", "file", "error"),
     "classes": ("file", "accuracy"),
@@ -76,7 +76,7 @@ def build_task(config: TaskConfig, folder: Path = Path()) -> Task:
         return curve_task(config.curve, draw, error=config.error)
     if config.kind == "ring":
         return ring_task(draw, accuracy=config.accuracy)
-    return sphere_task(draw, radius=config.radius, accuracy=config.accuracy)
+    return sphere_task(draw, radius=config.radius, gap=config.gap, accuracy=config.accuracy)
 
 
 def build_network(config: NetworkConfig, folder: Path = Path(), n_inputs: int = 2) -> Network:

@@ -26,6 +26,7 @@ CURVES: dict[str, Callable[[FloatArray], FloatArray]] = {
     "abs": lambda x: 2.0 * np.abs(x) - 1.0,
     "step": lambda x: np.tanh(4.0 * x),
 }
+_LEAST_RADIUS, _MOST_RADIUS = 0.2, 1.6  # of a sphere in the cube: beyond, drawing points takes forever
 _RING = (0.45, 0.7)  # inner disc up to the first, ring from the second radius on: a gap between the classes
 
 
@@ -57,10 +58,13 @@ class Draw:
                 )
 
 
-def sphere_task(draw: Draw | None = None, *, radius: float | None = None, accuracy: float = 0.9) -> Task:
+def sphere_task(
+    draw: Draw | None = None, *, radius: float | None = None, gap: float = 0.0, accuracy: float = 0.9
+) -> Task:
     """Make the sphere of Boon et al. (Nature Communications 2025, figure 4): inside or outside, three inputs.
 
-    Points are uniform in the cube from -1 to 1. Class 1 is inside. Shown cases alternate between the classes.
+    Points are uniform in the cube from -1 to 1, but for those in the gap. Class 1 is inside. Shown cases alternate
+    between the classes. Radius, gap and counts are hgesim's own: the paper's are not known to it.
 
     Parameters
     ----------
@@ -68,13 +72,30 @@ def sphere_task(draw: Draw | None = None, *, radius: float | None = None, accura
         Counts, seed and scales.
     radius : float, optional
         Of the sphere around 0; by default half of the cube's volume is inside, as `(3 / pi)**(1/3)`.
+    gap : float
+        Thickness of the shell around the sphere's surface in which no points are drawn.
     accuracy : float
         The goal.
+
+    Raises
+    ------
+    RequestError
+        ``task.bad-value`` for a sphere that leaves no room inside or outside.
     """
     limit = (3.0 / math.pi) ** (1.0 / 3.0) if radius is None else radius
-    if not 0 < limit < math.sqrt(3.0):
-        raise RequestError("task.bad-value", f"{limit:g}", place="task.radius", remedy="between 0 and 1.73")
-    return _classes("sphere", 3, draw or Draw(), accuracy, lambda r: np.where(r < limit, 1.0, 0.0))
+    inner, outer = limit - gap / 2.0, limit + gap / 2.0
+    if not (gap >= 0 and inner >= _LEAST_RADIUS and outer <= _MOST_RADIUS):
+        raise RequestError(
+            "task.bad-value",
+            f"radius {limit:g} with a gap of {gap:g}",
+            place="task.radius",
+            remedy=f"classes need room from {_LEAST_RADIUS:g} to {_MOST_RADIUS:g}",
+        )
+
+    def label(r: FloatArray) -> FloatArray:
+        return np.where(r < inner, 1.0, np.where(r >= outer, 0.0, np.nan))
+
+    return _classes("sphere", 3, draw or Draw(), accuracy, label)
 
 
 def ring_task(draw: Draw | None = None, *, accuracy: float = 0.9) -> Task:
