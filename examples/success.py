@@ -36,7 +36,7 @@ from hgesim.learning.baselines import (
 from hgesim.loop import GATES, HomodyneLoop
 from hgesim.network import Network
 
-MOST_DRAWN = 5000
+MOST_DRAWN = 1000
 WITHIN = 5
 LOOP = "averaged"
 BASELINES: dict[str, Callable[..., Any]] = {
@@ -75,9 +75,11 @@ class Case(NamedTuple):
 
     @property
     def name(self) -> str:
+        """Return the task's name."""
         return self.loop.task.name
 
     def key(self) -> tuple[int, str, str]:
+        """Return what tells rows of the tables apart."""
         return self.config.network.seed, self.name, self.loop.settings.loss
 
 
@@ -94,22 +96,22 @@ def settings(device: int, task: str, loss: str, epochs: int, **loop: Any) -> Con
 
 
 def prepare(config: Config, count: int) -> Case:
-    """Draw starts until so many are in range and wrong."""
+    """Draw starts until so many are in range and wrong, or `MOST_DRAWN` were looked at."""
     task = build_task(config.task)
     network = build_network(config.network, n_inputs=task.n_inputs)
     loop = make_loop(config, network, task)
-    starts = [draw_start(seed, config.loop.start_range, len(network.controls)) for seed in range(MOST_DRAWN)]
-    seeds, over_range, done = [], 0, 0
-    for first in range(0, MOST_DRAWN, 50):
-        over, solved = sort_starts(network, loop, starts[first : first + 50])
-        for number in range(50):
-            over_range, done = over_range + int(over[number]), done + int(solved[number])
-            if not (over[number] or solved[number]):
-                seeds.append(first + number)
-            if len(seeds) == count:
-                chosen = np.array([starts[seed] for seed in seeds])
-                return Case(config, network, loop, seeds, chosen, first + number + 1, over_range, done)
-    raise SystemExit(f"device {config.network.seed}, {task.name}: only {len(seeds)} of {MOST_DRAWN} starts will do")
+    seeds: list[int] = []
+    starts: list[tuple[float, ...]] = []
+    drawn = over_range = done = 0
+    while drawn < MOST_DRAWN and len(seeds) < count:
+        block = [draw_start(drawn + k, config.loop.start_range, len(network.controls)) for k in range(50)]
+        for start, over, solved in zip(block, *sort_starts(network, loop, block), strict=True):
+            if len(seeds) < count:
+                if not (over or solved):
+                    seeds.append(drawn)
+                    starts.append(start)
+                drawn, over_range, done = drawn + 1, over_range + int(over), done + int(solved)
+    return Case(config, network, loop, seeds, np.array(starts), drawn, over_range, done)
 
 
 def averaged(case: Case, lengths: list[int], budget: int) -> Iterator[Trial]:
@@ -178,6 +180,8 @@ def share(trials: list[Trial]) -> str:
 
 def within(trials: list[Trial], starts: int = WITHIN) -> str:
     """Return the chance that one of so many such starts learns, at the share found and at the ends of its interval."""
+    if not trials:
+        return ""
     learnt = sum(trial.learnt for trial in trials)
     shares = learnt / len(trials), *proportion_interval(learnt, len(trials))
     chance, low, high = (1 - (1 - value) ** starts for value in shares)
@@ -248,10 +252,12 @@ def main(words: list[str] | None = None) -> None:
             for loss in chosen.losses:
                 case = prepare(settings(device, task, loss, max(lengths)), chosen.starts)
                 compared = loss == chosen.losses[0]
+                cases.append(case)
+                if not case.seeds:
+                    continue
                 trials += averaged(case, lengths, chosen.budget if compared else 0)
                 if compared:
                     trials += baselines(case, chosen.budget)
-                cases.append(case)
                 tell(f"device {device}, {task}, {loss}", began)
     for case in cases:
         for technology in ("ideal", "gf180"):

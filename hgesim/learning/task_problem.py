@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from hgesim.learning.problem import FloatArray, Problem, bad_value, check_real
 from hgesim.learning.score import already_solved, case_voltages, network_outputs, score
@@ -95,7 +95,7 @@ class _Device:
             self._outputs = network_outputs(self.network, self.loop.task, points[:, :-1])
         return self._outputs
 
-    def _counted(self, points: FloatArray, outputs: ArrayLike) -> FloatArray:
+    def _counted(self, points: FloatArray, outputs: FloatArray) -> FloatArray:
         """Return the errors, (n, cases) in volt; 0 where the hinge is shut."""
         task, settings = self.loop.task, self.loop.settings
         levels = np.array(task.target_levels)

@@ -132,7 +132,7 @@ class HomodyneLoop:
     rule = "homodyne"
 
     def __post_init__(self) -> None:
-        """Take starts from any sequence; refuse a pause too short for the hold's edges, a target beyond the read-out."""
+        """Take starts from any sequence; refuse a pause too short for the hold, a target beyond the read-out."""
         object.__setattr__(self, "start", tuple(float(value) for value in self.start))
         if not all(math.isfinite(value) for value in (*self.start, self.threshold_start)):
             raise RequestError("loop.bad-value", f"{list(self.start)} V", place="loop.start", remedy="finite voltages")
