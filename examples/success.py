@@ -39,11 +39,12 @@ from hgesim.network import Network
 MOST_DRAWN = 1000
 WITHIN = 5
 LOOP = "averaged"
+# Gains were chosen on other devices (network.seed 4, 7 and 8) than the tables are about.
 BASELINES: dict[str, Callable[..., Any]] = {
     "random search": random_search,
     "evolution": evolution,
-    "SPSA": lambda *given, **rest: spsa(*given, settings=Spsa(a=0.05), **rest),
-    "gradient": lambda *given, **rest: gradient_descent(*given, settings=Gradient(0.1, normalised=True), **rest),
+    "SPSA": lambda *given, **rest: spsa(*given, settings=Spsa(a=0.1), **rest),
+    "gradient": lambda *given, **rest: gradient_descent(*given, settings=Gradient(0.05, "momentum", True), **rest),
 }
 
 
