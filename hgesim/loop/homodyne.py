@@ -245,7 +245,11 @@ class HomodyneLoop:
         return tuple(parts)
 
     def start_voltages(self, network: Network) -> tuple[float, ...]:
-        """Return the voltage of every electrode at time 0, in volt: the last case's inputs, the controls' start."""
+        """Return the voltage of every electrode at time 0, in volt: the last case's inputs, the controls' start.
+
+        Raises what `channels` does.
+        """
+        self.channels(network)
         first = dict(zip(network.inputs, (levels[-1] for levels in self.task.input_levels), strict=True))
         first |= dict(zip(network.controls, self.start, strict=True))
         return tuple(first.get(number, 0.0) for number in range(network.n_electrodes))
