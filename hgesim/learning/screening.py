@@ -77,7 +77,7 @@ def sort_starts(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> tupl
 
 
 def judge_ends(network: Network, loop: HomodyneLoop, ends: ArrayLike, control_range: float = 1.2) -> tuple[Score, ...]:
-    """Score the ends of runs as a run is judged: by the network alone, and not learnt if a channel is railed.
+    """Score the ends of runs as a run is judged: by the network alone, and not learnt if anything is railed.
 
     Parameters
     ----------
@@ -88,19 +88,21 @@ def judge_ends(network: Network, loop: HomodyneLoop, ends: ArrayLike, control_ra
     ends : array, (S, C + 1)
         Controls and, last, threshold, in volt.
     control_range : float
-        Beyond it, in volt, a channel is railed.
+        Beyond it, in volt, a channel or an error of the read-out is railed.
     """
     channels, task = np.asarray(ends, dtype=float), loop.task
     outputs = network_outputs(network, task, channels[:, :-1])
     held = network_outputs(network, task, channels[:, :-1], task.test_cases)
-    thresholds = -channels[:, -1] / loop.settings.threshold_resistance
+    settings = loop.settings
+    thresholds = -channels[:, -1] / settings.threshold_resistance
     found = [score(task, *values) for values in zip(outputs, held, thresholds.tolist(), strict=True)]
-    railed = np.abs(channels).max(axis=1) > control_range
+    errors = settings.transimpedance * (outputs - thresholds[:, None] - task.target * np.array(task.target_levels))
+    railed = np.maximum(np.abs(channels).max(axis=1), np.abs(errors).max(axis=1)) > control_range
     return tuple(_railed(one) if bad and not one.reason else one for one, bad in zip(found, railed, strict=True))
 
 
 def _railed(found: Score) -> Score:
-    return replace(found, reason="a control ends at the limit of its range")
+    return replace(found, reason="a control or the error ends at the limit of its range")
 
 
 def _numbers(mask: NDArray[np.bool_]) -> tuple[int, ...]:

@@ -88,7 +88,7 @@ def test_classes_without_a_table() -> None:
 # ---- inputs and electrodes ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("inputs", "electrodes"), [(1, 3), (2, 8), (3, 8), (3, 5), (6, 8)])
+@pytest.mark.parametrize(("inputs", "electrodes"), [(1, 3), (2, 8), (3, 8), (3, 5), (4, 8)])
 def test_inputs_are_spread_around_the_rim(inputs: int, electrodes: int) -> None:
     network = build_network(parse_config({"network": {"electrodes": electrodes}}).network, n_inputs=inputs)
     assert len(set(network.inputs)) == inputs and network.output not in network.inputs

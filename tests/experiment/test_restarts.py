@@ -195,7 +195,7 @@ def test_a_loop_that_stands_still_is_stuck(tmp_path: Path, osdi_engine: Engine) 
     assert first["given_up"] == "no progress in 2 epochs" and last["given_up"] == ""
     assert run.verdict == "ok" and not run.learnt and len(run.result["history"]["loss"]) == 8
     assert run.result["simulated_s"] == pytest.approx(experiment.design.loop.timeline.stop)
-    assert 3 <= max(epoch for attempt, epoch in seen if attempt == 0) < 8
+    assert max(epoch for attempt, epoch in seen if attempt == 0) < 6 and {attempt for attempt, _ in seen} == {0, 1}
     np.testing.assert_allclose(
         [values[-1] for values in run.result["history"]["controls"].values()], last["start"], atol=3e-3
     )

@@ -166,5 +166,3 @@ def test_the_command_says_what_it_found(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].split()[:2] == ["task", "device"] and lines[1].split()[:2] == ["AND", "6"]
     assert lines[-1].endswith("settings to learn with: " + str(tmp_path / "out") + "/*.toml")
-    again = subprocess.run([*words, "--starts", "0", "--force"], capture_output=True, text=True)
-    assert again.returncode == 2 and "[screen.bad-count] --starts" in again.stderr

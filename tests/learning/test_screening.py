@@ -51,7 +51,8 @@ def test_ends_are_scored_as_runs_are(loop: HomodyneLoop) -> None:
         outputs = network_outputs(DISC, loop.task, run.controls[k])
         alone = score(loop.task, outputs, [], -run.threshold[k] / 2.5e6)
         assert one.value == pytest.approx(alone.value, rel=1e-6)
-        railed = max(*abs(run.controls[k]), abs(run.threshold[k])) > 1.2
+        errors = 2e6 * (outputs + run.threshold[k] / 2.5e6 - 50e-9 * np.array([-1, -1, -1, 1]))
+        railed = max(*abs(run.controls[k]), abs(run.threshold[k]), *abs(errors)) > 1.2
         assert bool(one.reason) == (bool(alone.reason) or railed)
     learnt = found.learnt
     assert learnt and len(learnt) < len(found.tried)
@@ -68,7 +69,7 @@ def test_a_railed_end_has_not_learnt(loop: HomodyneLoop) -> None:
     assert free.learnt and not narrow.learnt and narrow.tried == free.tried
     ((_, one), *_) = free.learnt
     number = free.scores.index(one)
-    assert narrow.scores[number].reason == "a control ends at the limit of its range"
+    assert narrow.scores[number].reason == "a control or the error ends at the limit of its range"
     assert narrow.scores[number].value == one.value
 
 
@@ -82,6 +83,22 @@ def test_the_threshold_rails_too(loop: HomodyneLoop) -> None:
         (found,) = judge_ends(DISC, dataclasses.replace(easy, settings=settings), [[*start, voltage]])
         assert found.threshold == pytest.approx(-middle / 2.5e6)
         assert bool(found.reason) == railed
+
+
+def test_an_error_beyond_the_range_is_railed(loop: HomodyneLoop) -> None:
+    """A gate that is done, but with outputs so far off their targets that the read-out limits: nor is a run learnt."""
+    for start in STARTS:
+        outputs = network_outputs(DISC, loop.task, start)
+        middle = (outputs[3] + max(outputs[:3])) / 2
+        if outputs[3] - max(outputs[:3]) > 0.3 * np.ptp(outputs) and abs(middle) < 400e-9:
+            break
+    end = [*start, -2.5e6 * middle]
+    for ohms in (1e5, 2e7):
+        there = dataclasses.replace(loop, settings=dataclasses.replace(loop.settings, transimpedance=ohms))
+        beyond = max(abs(outputs - middle - 50e-9 * np.array([-1, -1, -1, 1]))) * ohms > 1.2
+        (found,) = judge_ends(DISC, there, [end])
+        assert found.value > 0.25 and beyond == (ohms == 2e7)
+        assert found.reason == ("a control or the error ends at the limit of its range" if beyond else "")
 
 
 def test_curves_put_the_least_error_first() -> None:
