@@ -85,10 +85,10 @@ def test_figures_of_the_network_alone(name: str, arguments: list[str], words: st
 
 
 def test_success(tmp_path: Path, osdi_engine: Engine) -> None:
-    words = "--devices 6 --tasks AND --losses mse --epochs 1 8 --starts 4 --ideal 1 --budget 40".split()
+    words = "--devices 6 --tasks AND --losses mse --epochs 1 8 --starts 4 --ideal 1 --budget 40"
     script = ROOT / "examples" / "success.py"
     done = subprocess.run(
-        [sys.executable, script, tmp_path / "out", *words],
+        [sys.executable, script, tmp_path / "out", *words.split()],
         capture_output=True,
         text=True,
         timeout=300,
