@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import statistics
 import sys
 import tempfile
@@ -26,14 +27,7 @@ from hgesim.errors import HgeError
 from hgesim.experiment import Experiment, build_design
 from hgesim.experiment.build import build_network, build_task, draw_start, make_loop
 from hgesim.learning import averaged_run, judge_ends, proportion_interval, sort_starts, task_problem
-from hgesim.learning.baselines import (
-    Gradient,
-    Spsa,
-    evolution,
-    gradient_descent,
-    random_search,
-    spsa,
-)
+from hgesim.learning.baselines import Gradient, Spsa, evolution, gradient_descent, random_search, spsa
 from hgesim.loop import GATES, HomodyneLoop
 from hgesim.network import Network
 
@@ -61,6 +55,7 @@ class Trial(NamedTuple):
     learnt: bool
     evaluations: int | str = ""
     note: str = ""
+    verdict: str = "ok"
 
 
 class Case(NamedTuple):
@@ -162,9 +157,9 @@ def transients(case: Case, technology: str, epochs: int, count: int) -> Iterator
         config = parse_config({**values, "circuit": {"technology": technology}})
         with tempfile.TemporaryDirectory() as folder:
             run = Experiment(build_design(config), config).run(Path(folder) / "run")
-        note = run.result["reason"] if run.verdict == "ok" else f"{run.verdict}: {run.result['message']}"
+        note = run.result["reason" if run.verdict == "ok" else "message"]
         tell(f"{technology}, device {device}, {task}, {loss}, loop.seed {seed}: {note or 'learnt'}", began)
-        yield Trial(device, task, loss, technology, epochs, seed, run.learnt, note=note)
+        yield Trial(device, task, loss, technology, epochs, seed, run.learnt, note=note, verdict=run.verdict)
 
 
 def tell(text: str, began: float) -> None:
@@ -244,33 +239,41 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+def trials_of(chosen: argparse.Namespace, cases: list[Case]) -> Iterator[Trial]:
+    """Try everything, the quick parts first; `cases` gets those looked at."""
+    began = time.monotonic()
+    for device, task, loss in itertools.product(chosen.devices, chosen.tasks, chosen.losses):
+        case = prepare(settings(device, task, loss, max(chosen.epochs)), chosen.starts)
+        compared = chosen.budget > 0 and loss == chosen.losses[0]
+        cases.append(case)
+        if case.seeds:
+            yield from averaged(case, chosen.epochs, chosen.budget if compared else 0)
+        if case.seeds and compared:
+            yield from baselines(case, chosen.budget)
+        tell(f"device {device}, {task}, {loss}", began)
+    for case, technology in itertools.product(cases, ("ideal", "gf180")):
+        yield from transients(case, technology, chosen.epochs[0], getattr(chosen, technology))
+
+
 def main(words: list[str] | None = None) -> None:
+    """Try, keep every trial as it ends, and print the tables."""
     chosen = arguments(words)
-    lengths, began = chosen.epochs, time.monotonic()
     cases: list[Case] = []
     trials: list[Trial] = []
-    for device in chosen.devices:
-        for task in chosen.tasks:
-            for loss in chosen.losses:
-                case = prepare(settings(device, task, loss, max(lengths)), chosen.starts)
-                compared = chosen.budget > 0 and loss == chosen.losses[0]
-                cases.append(case)
-                if not case.seeds:
-                    continue
-                trials += averaged(case, lengths, chosen.budget if compared else 0)
-                if compared:
-                    trials += baselines(case, chosen.budget)
-                tell(f"device {device}, {task}, {loss}", began)
-    for case in cases:
-        for technology in ("ideal", "gf180"):
-            trials += transients(case, technology, lengths[0], getattr(chosen, technology))
     Path(chosen.folder).mkdir(parents=True, exist_ok=True)
     with (Path(chosen.folder) / "success.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Trial._fields)
-        writer.writerows(trials)
+        for trial in trials_of(chosen, cases):
+            trials.append(trial)
+            writer.writerow(trial)
+            file.flush()
     print("Starts that learn, of those in range and wrong at first, with 95 % intervals:\n")
-    print(success_table(cases, trials, lengths))
+    print(success_table(cases, trials, chosen.epochs))
+    for trial in trials:
+        if trial.verdict != "ok":
+            where = f"{trial.method}, device {trial.device}, {trial.task}, {trial.loss}, loop.seed {trial.start}"
+            print(f"\n{trial.verdict}, counted as not learnt: {where}: {trial.note}")
     if chosen.budget > 0:
         print(
             f"\nStarts that do the task at some point within {chosen.budget} device evaluations, and the median of the "
