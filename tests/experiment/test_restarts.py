@@ -112,7 +112,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[tup
 
 BAD = {"verdict": "ok", "reason": "margin 1.0% is below 25.0%"}
 GOOD = {"verdict": "ok", "learnt": True}
-RESTARTS = [*QUICK, "loop.restarts=3", "loop.patience=4"]
+ONCE = [*QUICK, "engine.repeats=0"]
+RESTARTS = [*ONCE, "loop.restarts=3", "loop.patience=4"]
 
 
 def test_starts_are_given_up_one_after_the_other(tmp_path: Path, scripted: Any, osdi_engine: Engine) -> None:
@@ -140,12 +141,12 @@ def test_starts_are_given_up_one_after_the_other(tmp_path: Path, scripted: Any, 
 
 def test_the_last_start_counts_as_it_is(tmp_path: Path, scripted: Any, osdi_engine: Engine) -> None:
     starts = scripted(BAD, BAD)
-    run = Experiment.from_file(AND, [*QUICK, "loop.restarts=1"]).run(tmp_path / "run")
+    run = Experiment.from_file(AND, [*ONCE, "loop.restarts=1"]).run(tmp_path / "run")
     assert len(starts) == 2 and not run.learnt and run.exit_code == 3
     assert run.result["reason"] == BAD["reason"]
     assert [one["given_up"] for one in run.result["attempts"]] == [BAD["reason"], ""]
     scripted(Redraw("stuck"), {"verdict": "aborted", "message": "time step too small"})
-    run = Experiment.from_file(AND, [*QUICK, "loop.restarts=1"]).run(tmp_path / "aborted")
+    run = Experiment.from_file(AND, [*ONCE, "loop.restarts=1"]).run(tmp_path / "aborted")
     assert run.verdict == "aborted" and run.exit_code == 1
 
 
@@ -154,7 +155,20 @@ def test_a_start_that_learns_is_kept(tmp_path: Path, scripted: Any, osdi_engine:
     starts = scripted(GOOD)
     run = Experiment.from_file(AND, [*QUICK, *overrides]).run(tmp_path / "run")
     assert starts == [draw_start(41, 0.6, 5)] and run.learnt
-    assert run.result["attempts"] == [{"draw": 0, "start": list(starts[0]), "given_up": ""}]
+    (only,) = run.result["attempts"]
+    assert (only["draw"], only["start"], only["given_up"]) == (0, list(starts[0]), "")
+
+
+def test_an_aborted_run_is_repeated_with_shorter_steps_before_another_start_is_drawn(
+    tmp_path: Path, scripted: Any, osdi_engine: Engine
+) -> None:
+    aborted = {"verdict": "aborted", "message": "time step too small"}
+    starts = scripted(aborted, aborted, BAD, GOOD)
+    run = Experiment.from_file(AND, [*QUICK, "engine.repeats=1", "loop.restarts=2"]).run(tmp_path / "run")
+    assert starts[0] == starts[1] and len(set(starts)) == 3
+    steps = [one["step"] for one in run.result["attempts"]]
+    assert steps[1] < steps[0] == steps[2] == steps[3]
+    assert [bool(one["given_up"]) for one in run.result["attempts"]] == [True, True, True, False]
 
 
 def test_an_interrupt_is_no_reason_to_go_on(tmp_path: Path, scripted: Any, osdi_engine: Engine) -> None:
