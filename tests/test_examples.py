@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +82,33 @@ def test_figures_of_the_network_alone(name: str, arguments: list[str], words: st
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert words in done.stdout and (tmp_path / "figure.png").stat().st_size > 10_000
+
+
+def test_success(tmp_path: Path, osdi_engine: Engine) -> None:
+    words = "--devices 6 --tasks AND --losses mse --epochs 1 8 --starts 4 --ideal 1 --budget 40"
+    script = ROOT / "examples" / "success.py"
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "out", *words.split()],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    tables = [line for line in done.stdout.splitlines() if line.startswith("| 6 | AND | mse |")]
+    assert len(tables) == 2 and "/4" in tables[0] and tables[0].count("/1 ") == 1
+    rows = list(csv.DictReader((tmp_path / "out" / "success.csv").read_text().splitlines()))
+    methods = [row["method"] for row in rows]
+    assert {method: methods.count(method) for method in methods} == {
+        "averaged": 8,
+        "random search": 4,
+        "evolution": 4,
+        "SPSA": 4,
+        "gradient": 4,
+        "ideal": 1,
+    }
+    assert len({row["start"] for row in rows}) == 4  # the same for all
+    for row in rows:
+        if row["method"] not in ("averaged", "ideal"):
+            assert (row["evaluations"] != "") == (row["learnt"] == "True")
+            assert row["evaluations"] == "" or int(row["evaluations"]) <= 40

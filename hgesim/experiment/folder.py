@@ -17,7 +17,7 @@ from hgesim.netlist import DECK, write_files
 __all__ = ["RESULT", "claim_folder", "netlist_folder", "write_json"]
 
 RESULT = "result.json"
-_MARKS = (RESULT, "config.json", DECK)
+_MARKS = (RESULT, "config.json", DECK, "screen.json")
 
 
 def claim_folder(folder: Path, *, force: bool = False) -> Path:

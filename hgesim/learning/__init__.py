@@ -16,8 +16,9 @@ from hgesim.learning.score import (
     score,
     separation,
 )
-from hgesim.learning.screening import Screened, proportion_interval, screen_starts
+from hgesim.learning.screening import Screened, judge_ends, proportion_interval, screen_starts, sort_starts
 from hgesim.learning.signatures import Share, Sweep, gate_abundance, input_sweeps, negative_slopes, random_voltages
+from hgesim.learning.task_problem import task_problem
 from hgesim.learning.variable_range import HoppingExponent, hopping_exponent, hopping_film, zero_bias_conductance
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "hopping_exponent",
     "hopping_film",
     "input_sweeps",
+    "judge_ends",
     "negative_slopes",
     "network_outputs",
     "proportion_interval",
@@ -47,5 +49,7 @@ __all__ = [
     "score",
     "screen_starts",
     "separation",
+    "sort_starts",
+    "task_problem",
     "zero_bias_conductance",
 ]

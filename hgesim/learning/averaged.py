@@ -35,11 +35,14 @@ class AveragedRun:
         Voltage of the threshold channel at the end.
     loss : ndarray, (S, epochs)
         Mean over the cases of the squared error, in V^2, in each epoch.
+    path : ndarray, (S, epochs, C + 1)
+        Controls and, last, threshold at the end of each epoch, in volt.
     """
 
     controls: FloatArray
     threshold: FloatArray
     loss: FloatArray
+    path: FloatArray
 
 
 def averaged_run(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> AveragedRun:
@@ -81,6 +84,7 @@ def averaged_run(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> Ave
     target = task.target * np.array(task.target_levels)
     potentials: list[FloatArray | None] = [None] * len(task.cases)
     loss = np.zeros((len(controls), loop.timeline.epochs))
+    path = np.zeros((*loss.shape, controls.shape[1] + 1))
     for epoch in range(loop.timeline.epochs):
         for case, inputs in enumerate(task.cases):
             volts = case_voltages(network, task, controls, (inputs,))[:, 0]
@@ -95,7 +99,8 @@ def averaged_run(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> Ave
             limit = CONTRACT.integrator_limit
             controls = np.clip(controls + step[:, :-1], -limit, limit)
             threshold = np.clip(threshold + step[:, -1], -limit, limit)
-    return AveragedRun(controls, threshold, loss)
+        path[:, epoch] = np.column_stack([controls, threshold])
+    return AveragedRun(controls, threshold, loss, path)
 
 
 def _steps(slope: FloatArray, gradient: FloatArray, loop: HomodyneLoop) -> FloatArray:

@@ -13,7 +13,7 @@ from hgesim.learning.score import Score, already_solved, network_outputs, score
 from hgesim.loop import HomodyneLoop
 from hgesim.network import Network
 
-__all__ = ["Screened", "proportion_interval", "screen_starts"]
+__all__ = ["Screened", "judge_ends", "proportion_interval", "screen_starts", "sort_starts"]
 
 
 @dataclass(frozen=True)
@@ -59,26 +59,50 @@ def screen_starts(network: Network, loop: HomodyneLoop, starts: ArrayLike, contr
     control_range : float
         Controls predicted to end beyond it, in volt, count as railed, and as not learnt.
     """
-    voltages, task = np.asarray(starts, dtype=float), loop.task
-    before = network_outputs(network, task, voltages)
-    linear = CONTRACT.readout_linear / loop.settings.transimpedance
-    over = np.abs(before).max(axis=1) > linear
-    solved = ~over & already_solved(task, before)
+    voltages = np.asarray(starts, dtype=float)
+    over, solved = sort_starts(network, loop, voltages)
     tried = np.flatnonzero(~over & ~solved)
-    scores: list[Score] = []
+    scores: tuple[Score, ...] = ()
     if len(tried):
         run = averaged_run(network, loop, voltages[tried])
-        outputs = network_outputs(network, task, run.controls)
-        held = network_outputs(network, task, run.controls, task.test_cases)
-        for k in range(len(tried)):
-            found = score(task, outputs[k], held[k], -run.threshold[k] / loop.settings.threshold_resistance)
-            railed = max(np.abs(run.controls[k]).max(), abs(run.threshold[k])) > control_range
-            scores.append(_railed(found) if railed and not found.reason else found)
-    return Screened(_numbers(over), _numbers(solved), tuple(tried.tolist()), tuple(scores))
+        scores = judge_ends(network, loop, run.path[:, -1], control_range)
+    return Screened(_numbers(over), _numbers(solved), tuple(tried.tolist()), scores)
+
+
+def sort_starts(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell which starts, (S, C) in volt, are over the read-out's range, and which of the others do the task already."""
+    before = network_outputs(network, loop.task, np.asarray(starts, dtype=float))
+    over = np.abs(before).max(axis=1) > CONTRACT.readout_linear / loop.settings.transimpedance
+    return over, ~over & already_solved(loop.task, before)
+
+
+def judge_ends(network: Network, loop: HomodyneLoop, ends: ArrayLike, control_range: float = 1.2) -> tuple[Score, ...]:
+    """Score the ends of runs as a run is judged: by the network alone, and not learnt if anything is railed.
+
+    Parameters
+    ----------
+    network : Network
+        The device.
+    loop : HomodyneLoop
+        Task and settings.
+    ends : array, (S, C + 1)
+        Controls and, last, threshold, in volt.
+    control_range : float
+        Beyond it, in volt, a channel or an error of the read-out is railed.
+    """
+    channels, task = np.asarray(ends, dtype=float), loop.task
+    outputs = network_outputs(network, task, channels[:, :-1])
+    held = network_outputs(network, task, channels[:, :-1], task.test_cases)
+    settings = loop.settings
+    thresholds = -channels[:, -1] / settings.threshold_resistance
+    found = [score(task, *values) for values in zip(outputs, held, thresholds.tolist(), strict=True)]
+    errors = settings.transimpedance * (outputs - thresholds[:, None] - task.target * np.array(task.target_levels))
+    railed = np.maximum(np.abs(channels).max(axis=1), np.abs(errors).max(axis=1)) > control_range
+    return tuple(_railed(one) if bad and not one.reason else one for one, bad in zip(found, railed, strict=True))
 
 
 def _railed(found: Score) -> Score:
-    return replace(found, reason="a control ends at the limit of its range")
+    return replace(found, reason="a control or the error ends at the limit of its range")
 
 
 def _numbers(mask: NDArray[np.bool_]) -> tuple[int, ...]:

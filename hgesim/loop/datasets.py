@@ -174,8 +174,11 @@ def read_task(path: str | Path, kind: Kind, goal: float, scales: Scales | None =
     Raises
     ------
     RequestError
-        ``task.no-file`` when it cannot be read; ``task.bad-data`` naming the line that is wrong.
+        ``task.no-file`` when it cannot be read; ``task.bad-data`` naming the row that is wrong; ``task.unknown-kind``
+        and ``task.bad-value``.
     """
+    if kind == "gate":
+        raise RequestError("task.unknown-kind", '"gate"', place="task.kind", remedy="a table is of classes or a curve")
     path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -201,19 +204,28 @@ def read_task(path: str | Path, kind: Kind, goal: float, scales: Scales | None =
     width = header.index("target")
     parts: tuple[list[list[float]], list[list[float]]] = ([], [])
     for number, row in enumerate(rows[1:], start=2):
-        values = _numbers(row, len(header), f"{path}, row {number}")
+        values = _numbers(row, header, f"{path}, row {number}")
         parts[int("test" in header and values[-1] != 0)].append(values)
     shown, held = ((tuple(tuple(v[:width]) for v in part), tuple(v[width] for v in part)) for part in parts)
-    return Task(path.stem, kind, *shown, goal, *held, scales=scales or Scales())
+    try:
+        return Task(path.stem, kind, *shown, goal, *held, scales=scales or Scales())
+    except RequestError as error:
+        place = str(path) if error.place == "task" else error.place
+        raise RequestError(error.code, error.message, place=place, remedy=error.remedy) from None
 
 
-def _numbers(row: list[str], width: int, place: str) -> list[float]:
+def _numbers(row: list[str], header: list[str], place: str) -> list[float]:
     try:
         values = [float(cell) for cell in row]
     except ValueError:
         raise RequestError("task.bad-data", f"{','.join(row)[:60]}", place=place, remedy="numbers only") from None
-    if len(values) != width:
+    if len(values) != len(header):
         raise RequestError(
-            "task.bad-data", f"{len(values)} values under {width} names", place=place, remedy="one value a column"
+            "task.bad-data", f"{len(values)} values under {len(header)} names", place=place, remedy="one value a column"
         )
+    for name, value in zip(header, values, strict=True):
+        if name == "test" and value not in (0, 1):
+            raise RequestError("task.bad-data", f"test is {value:g}", place=place, remedy="0 shown, 1 held out")
+        if not abs(value) <= 1:
+            raise RequestError("task.bad-data", f"{name} is {value:g}", place=place, remedy="within -1 and 1")
     return values

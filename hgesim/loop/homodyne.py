@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hgesim.blocks import KINDS, TECHNOLOGIES, Block, Technology
+from hgesim.blocks.transfer import CONTRACT
 from hgesim.circuit import (
     BlockInstance,
     CurrentSource,
@@ -131,7 +132,7 @@ class HomodyneLoop:
     rule = "homodyne"
 
     def __post_init__(self) -> None:
-        """Take start voltages from any sequence, and refuse a pause that is too short for the edges of the hold."""
+        """Take starts from any sequence; refuse a pause too short for the hold, a target beyond the read-out."""
         object.__setattr__(self, "start", tuple(float(value) for value in self.start))
         if not all(math.isfinite(value) for value in (*self.start, self.threshold_start)):
             raise RequestError("loop.bad-value", f"{list(self.start)} V", place="loop.start", remedy="finite voltages")
@@ -141,6 +142,14 @@ class HomodyneLoop:
                 f"{self.timeline.pause:g} s of ramp and settling",
                 place="loop.ramp",
                 remedy=f"more than {2 * _EDGE:g} s, in which the hold switches",
+            )
+        swing, most = self.settings.transimpedance * self.task.target, CONTRACT.readout_linear
+        if swing > most:
+            raise RequestError(
+                "loop.out-of-range",
+                f"{self.task.target:g} A are {swing:.3g} V at the read-out, which is straight up to {most:g} V",
+                place="task.target",
+                remedy=f"at most {most / self.settings.transimpedance:.3g} A, or a smaller loop.transimpedance",
             )
 
     @property
@@ -236,7 +245,11 @@ class HomodyneLoop:
         return tuple(parts)
 
     def start_voltages(self, network: Network) -> tuple[float, ...]:
-        """Return the voltage of every electrode at time 0, in volt: the last case's inputs, the controls' start."""
+        """Return the voltage of every electrode at time 0, in volt: the last case's inputs, the controls' start.
+
+        Raises what `channels` does.
+        """
+        self.channels(network)
         first = dict(zip(network.inputs, (levels[-1] for levels in self.task.input_levels), strict=True))
         first |= dict(zip(network.controls, self.start, strict=True))
         return tuple(first.get(number, 0.0) for number in range(network.n_electrodes))

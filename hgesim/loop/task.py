@@ -25,6 +25,11 @@ GATES: dict[str, tuple[int, int, int, int]] = {
 
 Points = tuple[tuple[float, ...], ...]
 Kind = Literal["gate", "classes", "curve"]
+_GOALS = {
+    "gate": (0.0, 1.0 - 1e-12, "margin: a fraction from 0 to below 1"),
+    "classes": (1e-12, 1.0, "accuracy: a share above 0 and at most 1"),
+    "curve": (1e-12, math.inf, "error: a positive number"),
+}
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,8 @@ class Task:
     Raises
     ------
     RequestError
-        ``task.bad-value`` for a scale or goal without sense; ``task.bad-data`` for cases that do not fit together.
+        ``task.unknown-kind``; ``task.bad-value`` for a goal without sense; ``task.bad-data`` for cases that do not fit
+        together.
     """
 
     name: str
@@ -103,12 +109,12 @@ class Task:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be learnt or judged."""
+        if self.kind not in _GOALS:
+            raise RequestError(
+                "task.unknown-kind", f'"{self.kind}"', place="task.kind", remedy=nearest(str(self.kind), _GOALS)
+            )
         _check_data(self)
-        low, high, wanted = {
-            "gate": (0.0, 1.0 - 1e-12, "margin: a fraction from 0 to below 1"),
-            "classes": (1e-12, 1.0, "accuracy: a share above 0 and at most 1"),
-            "curve": (1e-12, math.inf, "error: a positive number"),
-        }[self.kind]
+        low, high, wanted = _GOALS[self.kind]
         if not (low <= self.goal <= high and math.isfinite(self.goal)):
             key, _, remedy = wanted.partition(": ")
             raise RequestError("task.bad-value", f"{self.goal:g}", place=f"task.{key}", remedy=remedy)
