@@ -13,8 +13,9 @@ from hgesim.network import Network
 
 __all__ = ["network_bench"]
 
-# Steps of half a kT/e cost fewest Newton iterations in all: larger ones fall back to gmin stepping too often.
-_STEP_IN_KT = 0.5
+# Steps of half a kT/e cost fewest Newton iterations in all: larger ones fall back to gmin stepping too often. Other
+# laws have scales of their own in its place.
+_STEP_IN_SCALES = 0.5
 
 
 def network_bench(network: Network, voltages: ArrayLike, temperature: float = 300.0) -> Circuit:
@@ -27,7 +28,8 @@ def network_bench(network: Network, voltages: ArrayLike, temperature: float = 30
     voltages : array, (P, E)
         Electrode voltages of P operating points, in volt.
     temperature : float
-        Of the simulator, in kelvin; the bonds have their own.
+        Of the simulator, in kelvin. Foundry transistors have it, and their exact solution is that of 300 K; hopping and
+        diodes have the network's, the other laws none.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def network_bench(network: Network, voltages: ArrayLike, temperature: float = 30
             "design.bad-voltages", f"shape {table.shape}", remedy=f"finite, (points, {network.n_electrodes})"
         )
     moves = np.abs(np.diff(table, axis=0, prepend=np.zeros((1, network.n_electrodes))))
-    substeps = max(1, int(np.ceil(moves.max() / (_STEP_IN_KT * network.kT))))
+    substeps = max(1, int(np.ceil(moves.max() / (_STEP_IN_SCALES * network.voltage_scale))))
     sources: list[Element] = [
         VoltageSource(f"v_{label}", electrode_net(label), "0", Table(tuple(column.tolist())), f"electrode {label}")
         for label, column in zip(network.electrode_labels, table.T, strict=True)

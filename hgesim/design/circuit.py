@@ -25,6 +25,7 @@ from hgesim.circuit import (
 )
 from hgesim.errors import RequestError, nearest
 from hgesim.names import check_label, check_remark, check_unique
+from hgesim.network import Gf180Nmos, Nmos
 
 __all__ = ["CaseSweep", "Circuit", "Transient"]
 
@@ -87,7 +88,7 @@ class Circuit:
     temperature : float
         Of the electronics, in kelvin.
     bond_temperature : float
-        Of the network's hopping bonds, in kelvin: a parameter of theirs, not of the simulator.
+        Of the network's hopping bonds and diodes, in kelvin: a parameter of theirs, not of the simulator.
 
     Raises
     ------
@@ -151,9 +152,15 @@ class Circuit:
         return frozenset(type(e.law) for e in self.elements if isinstance(e, BondInstance))
 
     @property
+    def foundry(self) -> bool:
+        """Tell whether a block or a bond needs the foundry's models."""
+        return Gf180Nmos in self.laws or any(block.models == "gf180" for block in self.blocks)
+
+    @property
     def transistors(self) -> int:
         """Return the number of transistors, those inside blocks included."""
-        return sum(e.block.transistors for e in self.elements if isinstance(e, BlockInstance))
+        bonds = sum(isinstance(e, BondInstance) and isinstance(e.law, Nmos | Gf180Nmos) for e in self.elements)
+        return bonds + sum(e.block.transistors for e in self.elements if isinstance(e, BlockInstance))
 
     def owner(self, node: str) -> str:
         """Say what a simulator's node belongs to: the notes of the elements at it, or the block it is inside of.
@@ -183,7 +190,7 @@ def _is_part(device: str, element: Element) -> bool:
     """Tell whether a device of the deck is an element: a bond's have a letter before, a diode's _f or _r after."""
     name = element.name.lower()
     if isinstance(element, BondInstance):
-        return re.fullmatch(rf"[nrxd]?{name}(_[fr])?", device) is not None
+        return re.fullmatch(rf"[nrxdmb]?{name}(_[fr])?", device) is not None
     return device == name
 
 
@@ -215,5 +222,5 @@ def element_nets(element: Element) -> tuple[str, ...]:
     """Return the nets of an element."""
     if isinstance(element, BlockInstance):
         return tuple(element.nets.values())
-    fields = ("a", "b", "level_a", "level_b", "plus", "minus", "into", "out_of", "held", "gate")
+    fields = ("a", "b", "level_a", "level_b", "plus", "minus", "into", "out_of", "held", "gate", "body", "state")
     return tuple(net for net in (getattr(element, name, "") for name in fields) if net)

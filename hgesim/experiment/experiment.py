@@ -21,8 +21,8 @@ from hgesim.experiment.folder import RESULT, claim_folder, write_json
 from hgesim.experiment.run import Run
 from hgesim.experiment.watch import Redraw, Status, Watch
 from hgesim.learning import already_solved, network_outputs
-from hgesim.netlist import BOND_VA
-from hgesim.network import Hopping, write_network
+from hgesim.netlist import bond_va
+from hgesim.network import write_network
 
 __all__ = ["Experiment", "learn"]
 
@@ -64,7 +64,7 @@ class Experiment:
             ``engine.not-installed`` or ``engine.too-old``, saying what to install.
         """
         wish = self.config.engine
-        needs_osdi = Hopping in self.design.circuit.laws
+        needs_osdi = bool(bond_va(self.design.circuit.laws))
         if wish.dialect == "osdi":
             return select_engine(wish.name, requires=frozenset({"osdi"} if needs_osdi else set())), "osdi"
         engine = select_engine(wish.name)
@@ -148,10 +148,10 @@ class Experiment:
     def _refuse_missing_parts(self, dialect: str) -> None:
         """Look for foundry models and compile the bond before a folder is made that would stay empty."""
         circuit = self.design.circuit
-        if any(block.models == "gf180" for block in circuit.blocks):
+        if circuit.foundry:
             gf180_models()
-        if dialect == "osdi" and Hopping in circuit.laws:
-            compile_bond(BOND_VA)
+        if dialect == "osdi" and bond_va(circuit.laws):
+            compile_bond(bond_va(circuit.laws))
 
     def _refuse_solved_start(self) -> None:
         """Refuse a start that does the task already: it would make a picture of learning without any."""

@@ -23,9 +23,9 @@ from hgesim.circuit import (
 )
 from hgesim.design.circuit import CaseSweep, Circuit, Transient
 from hgesim.errors import RequestError, nearest
-from hgesim.netlist.bonds import HOPPING_SUBCKT, bond_lines
+from hgesim.netlist.bonds import bond_definitions, bond_lines
 from hgesim.netlist.checks import check_deck
-from hgesim.network import Hopping
+from hgesim.netlist.verilog import bond_va
 from hgesim.network.model import BOLTZMANN_EV
 from hgesim.units import spice_number
 
@@ -50,7 +50,8 @@ def write_deck(circuit: Circuit, dialect: str = "osdi") -> str:
     circuit : Circuit
         What to write.
     dialect : str
-        ``"osdi"``: hopping bonds are the Verilog-A model of ``bond.va``, compiled to ``bond.osdi`` beside the deck.
+        ``"osdi"``: bonds for which there is no native device (hopping, space charge, memristors) are Verilog-A models
+        of ``bond.va``, compiled to ``bond.osdi`` beside the deck.
         ``"b-source"``: they are behavioural sources, for engines without OSDI.
 
     Returns
@@ -77,10 +78,7 @@ def write_deck(circuit: Circuit, dialect: str = "osdi") -> str:
 def definition_lines(circuit: Circuit, dialect: str) -> list[str]:
     """Return what the elements refer to: foundry models, the bond and the blocks' subcircuits."""
     lines = _models(circuit)
-    if _uses_osdi(circuit, dialect):
-        lines += [f".model hopbond hopbond kt={spice_number(circuit.bond_temperature * BOLTZMANN_EV)}", ""]
-    elif Hopping in circuit.laws:
-        lines += [HOPPING_SUBCKT]
+    lines += bond_definitions(circuit.laws, dialect, circuit.bond_temperature * BOLTZMANN_EV)
     if any(isinstance(element, StartSwitch) for element in circuit.elements):
         lines += [".model startsw sw(vt=0.5 vh=0.1 ron=1e+00 roff=1e+15)", ""]
     return lines + [text for block in all_subckts(circuit.blocks) for text in (_tidy(block), "")]
@@ -96,7 +94,7 @@ def _tidy(text: str) -> str:
 
 
 def _uses_osdi(circuit: Circuit, dialect: str) -> bool:
-    return dialect == "osdi" and Hopping in circuit.laws
+    return dialect == "osdi" and bool(bond_va(circuit.laws))
 
 
 def _header(circuit: Circuit, dialect: str) -> list[str]:
@@ -112,7 +110,7 @@ def _header(circuit: Circuit, dialect: str) -> list[str]:
 
 
 def _foundry(circuit: Circuit) -> bool:
-    return any(block.models == "gf180" for block in circuit.blocks)
+    return circuit.foundry
 
 
 def _models(circuit: Circuit) -> list[str]:

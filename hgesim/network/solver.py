@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgesim.errors import HgeError
-from hgesim.network.laws import KINK, BondState, FloatArray, Hopping, Ohmic, Sinh, SiteState, hopping_state, sinh_state
+from hgesim.network.groups import Group, make_groups
+from hgesim.network.laws import KINK, BondState, FloatArray, Hopping, SiteState, hopping_state
 from hgesim.network.occupation import cooled, fill
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _flat(values: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Circuit:
-    """A network as arrays, ready for evaluation. `hop`, `sinh` and `ohmic` are the bond numbers of each law."""
+    """A network as arrays, ready for evaluation: hopping bonds, and one group for each other law."""
 
     n_sites: int
     ends: tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -85,12 +86,9 @@ class Circuit:
     touching: FloatArray  # (B, N): 1 at each site of the bond
     pairs: NDArray[np.intp]  # first bond of each run of bonds between the same two sites
     inner: NDArray[np.intp]  # bonds with a site at both ends
-    hop: NDArray[np.intp]
+    hop: NDArray[np.intp]  # numbers of the hopping bonds
     log_rate: FloatArray
-    sinh: NDArray[np.intp]
-    sinh_values: FloatArray  # (2, bonds): conductance, scale
-    ohmic: NDArray[np.intp]
-    conductance: FloatArray
+    groups: tuple[Group, ...]
     levels: FloatArray
     levers: FloatArray
     kt: float
@@ -112,12 +110,14 @@ class Circuit:
         return small and len(self.hop) == len(self.ends[0]) and kernels() is not None
 
     @property
+    def scale(self) -> float:
+        """Smallest voltage over which the current of a bond grows by e; infinite where none grows so steeply."""
+        return min([group.scale for group in self.groups] + [self.kt] * bool(len(self.hop)), default=np.inf)
+
+    @property
     def limit(self) -> float:
         """Largest Newton step in volt that the steepest law bears."""
-        limits = [4.0 * self.kt] if len(self.hop) else []
-        if len(self.sinh):
-            limits.append(4.0 * float(self.sinh_values[1].min()))
-        return min(limits, default=np.inf)
+        return 4.0 * self.scale
 
 
 class Result(NamedTuple):
@@ -150,9 +150,6 @@ def compile_network(network: Network) -> Circuit:
     key = i[inner] * nodes + j[inner]
     laws = network.bond_laws
     hop = np.array([b for b, law in enumerate(laws) if isinstance(law, Hopping)], dtype=np.intp)
-    sinh = np.array([b for b, law in enumerate(laws) if isinstance(law, Sinh)], dtype=np.intp)
-    ohmic = np.array([b for b, law in enumerate(laws) if isinstance(law, Ohmic)], dtype=np.intp)
-    sinh_values = [(law.conductance, law.scale) for law in laws if isinstance(law, Sinh)]
     return Circuit(
         n_sites=n,
         ends=(i, j),
@@ -164,10 +161,7 @@ def compile_network(network: Network) -> Circuit:
         inner=inner,
         hop=hop,
         log_rate=np.log([law.rate for law in laws if isinstance(law, Hopping)]),
-        sinh=sinh,
-        sinh_values=np.array(sinh_values, dtype=float).reshape(-1, 2).T,
-        ohmic=ohmic,
-        conductance=np.array([law.conductance for law in laws if isinstance(law, Ohmic)], dtype=float),
+        groups=make_groups(network),
         levels=network.levels,
         levers=network.levers,
         kt=network.kT,
@@ -197,13 +191,10 @@ def evaluate(circuit: Circuit, mu: FloatArray, volts: FloatArray, levels: FloatA
         part = _hopping(circuit, potential, levels, (i[circuit.hop], j[circuit.hop]))
         for whole, piece in zip(state, part, strict=True):
             whole[:, circuit.hop] = piece
-    drop = potential[:, i] - potential[:, j]
-    if len(circuit.sinh):
-        state.current[:, circuit.sinh], slope = sinh_state(drop[:, circuit.sinh], *circuit.sinh_values)
-        state.mu_i[:, circuit.sinh], state.mu_j[:, circuit.sinh] = slope, -slope
-    if len(circuit.ohmic):
-        state.current[:, circuit.ohmic] = circuit.conductance * drop[:, circuit.ohmic]
-        state.mu_i[:, circuit.ohmic], state.mu_j[:, circuit.ohmic] = circuit.conductance, -circuit.conductance
+    for group in circuit.groups:
+        channel = group.evaluate(potential, volts)
+        state.current[:, group.bonds] = channel.current
+        state.mu_i[:, group.bonds], state.mu_j[:, group.bonds] = channel.by_a, channel.by_b
     return state
 
 
@@ -423,4 +414,10 @@ def adjoint(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> FloatArray:
     share = weight @ circuit.incidence.T
     potential = (share * state.mu_i) @ out + (share * state.mu_j) @ into
     level = (share * state.eps_i) @ out + (share * state.eps_j) @ into
-    return potential[:, n:] + level[:, n:] + level[:, :n] @ circuit.levers
+    gradient = potential[:, n:] + level[:, n:] + level[:, :n] @ circuit.levers
+    nodes = np.concatenate([mu, volts], axis=1)
+    for group in circuit.groups:
+        if len(group.gates):
+            slopes = share[:, group.bonds] * group.evaluate(nodes, volts).by_gate
+            gradient += slopes @ np.eye(gradient.shape[1])[group.gates]
+    return gradient
