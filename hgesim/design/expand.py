@@ -42,7 +42,7 @@ def network_elements(network: Network, site_capacitance: float = 0.0) -> tuple[E
     """
     bodies = _bodies(network)
     parts: list[Element] = [
-        VoltageSource(f"v_{net}", net, "0", Dc(volt), "body of transistors") for volt, net in bodies.items() if volt
+        VoltageSource(f"v{net}", net, "0", Dc(volt), "body of transistors") for volt, net in bodies.items() if volt
     ]
     gated = hopping_sites(network)
     for number, site in enumerate(network.site_labels):

@@ -50,10 +50,8 @@ def make_table(folder: Path) -> Spline:
     source, drop, over = 0.3 * np.expm1(log_source), np.maximum(0.05 * np.expm1(log_drop), LEAST), 0.1 * np.sinh(arc)
     d, u = (part.ravel() for part in np.meshgrid(drop, over, indexing="ij"))
     s = np.repeat(source[:, None], len(d), axis=1)
-    depth = np.maximum(u + s + EKV.surface, 0.0)
-    gate = (
-        EKV.threshold - EKV.surface - EKV.body_effect * np.sqrt(EKV.surface) + depth + EKV.body_effect * np.sqrt(depth)
-    )
+    depth = u + s + EKV.surface  # pinch_off, inverted
+    gate = EKV.threshold - EKV.surface + depth + EKV.body_effect * (np.sqrt(depth) - np.sqrt(EKV.surface))
     volts = np.stack([s, s + d, gate])
     still = volts[:, :, :1] * [[[1.0]], [[1.0]], [[0.0]]]  # nothing but the leak from source to body
     still[1] = still[0]

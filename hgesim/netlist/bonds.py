@@ -33,7 +33,7 @@ b1 pa pb i={{rate}}*(exp(min(1,{_LOG}+{_S}))-exp(min(1,{_LOG}-{_S})))
 
 _SPACE_CHARGE_SUBCKT = """* space-charge bond for engines without OSDI: the same expression as the Verilog-A bond
 .subckt spacebond a b conductance=1e-06 onset=1e+00 power=2e+00
-b1 a b i={conductance}*v(a,b)*(1+exp({power-1}*ln(max(1e-30,min(1e+30,abs(v(a,b))/{onset})))))
+b1 a b i={conductance}*v(a,b)*(1+pow(min(1e+06,abs(v(a,b))/{onset}),{power-1}))
 .ends spacebond
 """
 

@@ -46,8 +46,8 @@ class Nmos:
     gate : str
         Label of the electrode that is the gate.
     body : float
-        Voltage of the body, in volt. Neither end may come more than 0.3 V or so below it: the junctions between, which
-        the exact solution does not know, would conduct.
+        Voltage of the body, in volt, below both ends: the junctions between conduct else, 0.5 nA at 0.28 V, which the
+        exact solution does not know.
     threshold, gain, modulation, body_effect, surface : float
         VTO in V, KP W/L in A/V^2, LAMBDA in 1/V, GAMMA in V^(1/2) (0 or more) and PHI in V of the SPICE card, at the
         temperature at which the simulator works: the network's temperature does not matter to them.
