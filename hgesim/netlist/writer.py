@@ -199,6 +199,7 @@ def _analysis(circuit: Circuit) -> list[str]:
         *lines,
         "* nanoampere need tight tolerances",
         ".options reltol=1e-06 abstol=1e-16 vntol=1e-09 gmin=1e-18",
+        *([".options itl1=500 itl2=200"] if circuit.foundry else []),  # BSIM4 that is off needs more than 50 to them
         f".dc {_CASE_SOURCE} 0 {analysis.points * analysis.substeps} 1",
     ]
 

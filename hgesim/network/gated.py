@@ -43,9 +43,10 @@ def with_gates(network: Network, law: Nmos | Gf180Nmos | None = None, groups: Se
     law = Nmos() if law is None else law
     if not isinstance(law, Nmos | Gf180Nmos):
         raise RequestError("network.bad-value", f"{law!r} is no transistor", place="law", remedy="Nmos or Gf180Nmos")
-    numbers = list(range(network.n_bonds)) if groups is None else list(groups)
-    count = len(set(numbers))
-    if len(numbers) != network.n_bonds or not all(is_whole(n) for n in numbers) or set(numbers) != set(range(count)):
+    numbers = list(range(network.n_bonds)) if groups is None else list(groups) if np.iterable(groups) else []
+    whole = len(numbers) == network.n_bonds and all(is_whole(number) for number in numbers)
+    count = len(set(numbers)) if whole else 0
+    if not whole or set(numbers) != set(range(count)):
         remedy = f"{network.n_bonds} whole numbers, from 0 without gaps"
         raise RequestError("network.bad-value", "not one gate for each bond", place="groups", remedy=remedy)
     gates = tuple(f"g{number}" for number in range(count))

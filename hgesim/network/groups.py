@@ -81,7 +81,7 @@ SCALES: dict[type, Scale] = {
     Sinh: lambda values: float(values[1].min()),
     Diode: lambda values: float(values[1].min()),
     Memristor: lambda values: 1.0 / max(float(values[4:].sum(axis=0).max()), 1e-300),
-    Nmos: lambda values: 0.25,
+    Nmos: lambda values: 0.1,
     Gf180Nmos: lambda values: 0.1,
 }
 

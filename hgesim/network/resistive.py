@@ -47,7 +47,7 @@ def ohmic(conductance: float = 1e-6, spread: float = 0.5) -> LawFactory:
     """
 
     def make(lengths: FloatArray, random: np.random.Generator) -> tuple[Law, ...]:
-        return tuple(Ohmic(g) for g in (conductance * np.exp(random.normal(0.0, spread, len(lengths)))).tolist())
+        return tuple(Ohmic(conductance * factor) for factor in _factors(spread, lengths, random))
 
     return make
 
@@ -56,8 +56,7 @@ def sinh(conductance: float = 1e-6, scale: float = 0.1, spread: float = 0.5) -> 
     """Return a factory of sinh bonds with log-normal conductances (median in S) and one scale (V)."""
 
     def make(lengths: FloatArray, random: np.random.Generator) -> tuple[Law, ...]:
-        values = conductance * np.exp(random.normal(0.0, spread, len(lengths)))
-        return tuple(Sinh(g, scale) for g in values.tolist())
+        return tuple(Sinh(conductance * factor, scale) for factor in _factors(spread, lengths, random))
 
     return make
 
@@ -78,10 +77,11 @@ def space_charge(conductance: float = 1e-6, onset: float = 0.1, power: float = 2
     """
 
     def make(lengths: FloatArray, random: np.random.Generator) -> tuple[Law, ...]:
-        relative = lengths / np.median(lengths)
-        values = conductance / relative * np.exp(random.normal(0.0, spread, len(lengths)))
-        onsets = (onset * relative**2).tolist()
-        return tuple(SpaceCharge(g, v, power) for g, v in zip(values.tolist(), onsets, strict=True))
+        factors, relative = _factors(spread, lengths, random), (lengths / np.median(lengths)).tolist()
+        return tuple(
+            SpaceCharge(conductance * factor / length, onset * length**2, power)
+            for factor, length in zip(factors, relative, strict=True)
+        )
 
     return make
 
@@ -90,19 +90,21 @@ def diode(saturation: float = 1e-12, emission: float = 2.0, spread: float = 0.5)
     """Return a factory of diodes that point either way, with log-normal saturation currents (median in A)."""
 
     def make(lengths: FloatArray, random: np.random.Generator) -> tuple[Law, ...]:
-        values = saturation * np.exp(random.normal(0.0, spread, len(lengths)))
-        anodes = random.integers(0, 2, len(lengths))
-        return tuple(Diode(i, emission, a) for i, a in zip(values.tolist(), anodes.tolist(), strict=True))
+        factors = _factors(spread, lengths, random)
+        anodes = random.integers(0, 2, len(lengths)).tolist()
+        return tuple(Diode(saturation * factor, emission, anode) for factor, anode in zip(factors, anodes, strict=True))
 
     return make
 
 
 def memristor(junction: Memristor | None = None, spread: float = 0.5) -> LawFactory:
     """Return a factory of memristive junctions like `junction`, both conductances log-normal by one factor a bond."""
-    like = junction or Memristor()
+    like = Memristor() if junction is None else junction
+    if not isinstance(like, Memristor):
+        raise RequestError("network.bad-value", f"{like!r}", place="junction", remedy="a Memristor")
 
     def make(lengths: FloatArray, random: np.random.Generator) -> tuple[Law, ...]:
-        factors = np.exp(random.normal(0.0, spread, len(lengths))).tolist()
+        factors = _factors(spread, lengths, random)
         return tuple(replace(like, minimum=like.minimum * f, maximum=like.maximum * f) for f in factors)
 
     return make
@@ -115,6 +117,14 @@ def hopping(rate: float = 1e-9, localisation: float = 3e-9) -> LawFactory:
         return tuple(Hopping(r) for r in (rate * np.exp(-2.0 * (lengths - np.median(lengths)) / localisation)).tolist())
 
     return make
+
+
+def _factors(spread: float, lengths: FloatArray, random: np.random.Generator) -> list[float]:
+    """Draw a log-normal factor of median 1 for every bond."""
+    if not (isinstance(spread, int | float) and np.isfinite(spread) and spread >= 0):
+        raise RequestError("network.bad-value", f"{spread!r}", place="spread", remedy="zero or a positive number")
+    factors: list[float] = np.exp(random.normal(0.0, spread, len(lengths))).tolist()
+    return factors
 
 
 def lattice(rows: int, cols: int, *, seed: int = 0, electrodes: int = 4, law: LawFactory | None = None) -> Network:

@@ -30,6 +30,8 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 
+LEAK = 1e-15  # siemens of a transistor that is off: a site between such has a potential then, and no current counts
+
 
 @dataclass(frozen=True)
 class Nmos:
@@ -70,7 +72,9 @@ class Nmos:
 class Gf180Nmos:
     """The foundry transistor nfet_03v3 of GF180MCU, 2 um wide and long, typical, at 300 K of the electronics.
 
-    SPICE has the foundry's BSIM4 model; the exact solution a table of its channel current (`gf180_channel`).
+    SPICE has the foundry's BSIM4 model; the exact solution a table of its channel current (`gf180_channel`), which is
+    within 1e-4 of it. A drop of more than 2.2 V at a high gate ionises, and the body takes up to 1.5e-3 of the current;
+    20 K more or less of the electronics change currents by 8 %: the exact solution has neither.
 
     Parameters
     ----------
@@ -116,9 +120,9 @@ def level_1_channel(a: FloatArray, b: FloatArray, gate: FloatArray, values: Floa
     over = np.maximum(gate - source - threshold - body_effect * (np.maximum(sarg, 0.0) - root), 0.0)
     part = np.minimum(drop, over)  # the drop over the channel up to where it pinches off
     length = gain * (1.0 + modulation * drop)
-    current = length * (over - 0.5 * part) * part
+    current = length * (over - 0.5 * part) * part + LEAK * drop
     by_gate = length * part
-    by_drop = length * (over - part) + gain * modulation * (over - 0.5 * part) * part
+    by_drop = length * (over - part) + gain * modulation * (over - 0.5 * part) * part + LEAK
     return _channel(a, b, (current, -by_gate * (1.0 + bend), by_drop, by_gate))
 
 
@@ -146,7 +150,7 @@ def pinch_off(gate: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def table_coordinates(source: FloatArray, drop: FloatArray, over: FloatArray) -> tuple[FloatArray, ...]:
     """Return where the table is looked up: source, drop and overdrive ``pinch_off - source``, each compressed."""
-    return np.log1p(source / 0.3), np.log1p(drop / 0.05), np.arcsinh(over / 0.1)
+    return np.log1p(np.maximum(source, -0.1) / 0.3), np.log1p(drop / 0.05), np.arcsinh(over / 0.1)
 
 
 @cache
@@ -167,12 +171,16 @@ def gf180_channel(a: FloatArray, b: FloatArray, gate: FloatArray, body: FloatArr
     over = pinch - source
     formula, at_source, at_drain = gf180_formula(over, drop)
     log, slopes = _table()(table_coordinates(source, drop, over))
-    by_s, by_d, by_u = slopes[0] / (0.3 + source), slopes[1] / (0.05 + drop), slopes[2] / np.hypot(over, 0.1)
+    by_s, by_d, by_u = (
+        slopes[0] / (0.3 + np.maximum(source, 0.0)),
+        slopes[1] / (0.05 + drop),
+        slopes[2] / np.hypot(over, 0.1),
+    )
     scale = units * np.exp(log)
     current = scale * formula
     by_over = scale * (at_source - at_drain) + current * by_u
-    by_drop = scale * at_drain + current * by_d
-    return _channel(a, b, (current, current * by_s - by_over, by_drop, by_over * by_pinch))
+    by_drop = scale * at_drain + current * by_d + LEAK
+    return _channel(a, b, (current + LEAK * drop, current * by_s - by_over, by_drop, by_over * by_pinch))
 
 
 def gf180_formula(over: FloatArray, drop: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,15 +20,21 @@ from hgesim.errors import RequestError
 from hgesim.network import (
     Diode,
     Gf180Nmos,
+    LawFactory,
     Memristor,
     Network,
     Nmos,
     Ohmic,
     SpaceCharge,
+    diode,
     dopant_disc,
     from_graph,
+    lattice,
+    memristor,
+    ohmic,
     random_geometric,
     read_network,
+    sinh,
     space_charge,
     to_graph,
     with_gates,
@@ -153,7 +160,7 @@ def test_memristor_rests_where_its_rates_balance() -> None:
 def test_nmos_is_the_quadratic_law(ends: tuple[float, float], gate: float, expected: float) -> None:
     law = Nmos("e2", threshold=0.7, gain=1e-4, modulation=0.05, body_effect=0.5, surface=0.8)
     current = single(law, 1e-6).output_current([*ends, gate])
-    assert current == pytest.approx(expected, rel=1e-6, abs=1e-15)
+    assert current == pytest.approx(expected, rel=1e-6, abs=1e-14)
 
 
 def test_the_default_nmos_is_the_card_of_the_discrete_technology() -> None:
@@ -171,12 +178,29 @@ def test_gf180_channel_is_odd_scales_and_passes_through_zero() -> None:
     network = single(Gf180Nmos("e2"), 1e-6)
     volts = np.array([[0.1, 0.7, 1.8], [0.0, 1.5, 1.0], [0.4, 0.4, 3.0], [0.2, 0.21, 0.5]])
     currents = network.output_current(volts)
-    assert network.output_current(volts[:, [1, 0, 2]]) == pytest.approx(-currents, rel=1e-6, abs=1e-18)
+    assert network.output_current(volts[:, [1, 0, 2]]) == pytest.approx(-currents, rel=1e-6, abs=1e-14)
     tripled = network.replace(bond_laws=(Gf180Nmos("e2", units=3.0), network.bond_laws[1]))
-    assert tripled.output_current(volts) == pytest.approx(3 * currents, rel=1e-6, abs=1e-18)
+    assert tripled.output_current(volts) == pytest.approx(3 * currents, rel=1e-6, abs=1e-14)
     lifted = network.replace(bond_laws=(Gf180Nmos("e2", body=-0.5), network.bond_laws[1]))
-    assert lifted.output_current(volts - 0.5) == pytest.approx(currents, rel=1e-6, abs=1e-18)
-    assert abs(currents[2]) < 1e-16 and currents[0] > 1e-5 > currents[3] > 0
+    assert lifted.output_current(volts - 0.5) == pytest.approx(currents, rel=1e-6, abs=1e-14)
+    assert abs(currents[2]) < 1e-14 and currents[0] > 1e-5 > currents[3] > 0
+
+
+@pytest.mark.parametrize("law", [Nmos(), Gf180Nmos()], ids=["nmos", "gf180_nmos"])
+def test_transistors_that_are_off_or_below_the_body_still_converge(law: Nmos | Gf180Nmos) -> None:
+    network = with_gates(lattice(4, 4, electrodes=4), law)
+    random = np.random.default_rng(1)
+    for low, high in ((0.0, 0.5), (0.0, 3.3), (-1.0, 5.0)):
+        ends = random.uniform(low, high, (100, 4))
+        volts = np.column_stack([ends, random.uniform(0.0, high, (100, network.n_electrodes - 4))])
+        solution = network.solve(volts)
+        assert solution.residual < 1e-8
+        assert np.isfinite(network.gradient(volts)).all()
+        # between the electrodes' potentials, as in any passive network
+        assert (solution.potentials >= ends.min(axis=1)[:, None] - 1e-9).all()
+        assert (solution.potentials <= ends.max(axis=1)[:, None] + 1e-9).all()
+    off = network.solve(np.r_[0.0, 0.5, 0.2, 0.4, np.full(network.n_electrodes - 4, -1.0)])
+    assert np.abs(off.currents).max() < 1e-12
 
 
 def test_splines_reproduce_cubics_and_have_exact_slopes() -> None:
@@ -232,13 +256,30 @@ def test_gates_for_every_bond_or_for_groups() -> None:
     assert shared.gradient(volts)[3:].sum() == pytest.approx(single_gates.gradient(spread)[3:].sum(), rel=1e-6)
 
 
-@pytest.mark.parametrize("groups", [[0], [0, 2] * 4, ["0"] * 8, [0.5] * 8])
-def test_groups_that_do_not_fit(groups: list[int]) -> None:
+@pytest.mark.parametrize("pattern", [[0, 2], ["0"], [0.5], [1], [[0]], [True], [-1, 0]])
+def test_groups_that_do_not_fit(pattern: list[object]) -> None:
     plain = random_geometric(5, 4, electrodes=3)
-    with pytest.raises(RequestError, match=r"network\.bad-value.*groups"):
-        with_gates(plain, groups=(groups * plain.n_bonds)[: plain.n_bonds] if len(groups) > 1 else groups)
+    right_length = (pattern * plain.n_bonds)[: plain.n_bonds]
+    for groups in (right_length, [0], 3):
+        with pytest.raises(RequestError, match=r"network\.bad-value.*groups"):
+            with_gates(plain, groups=groups)  # type: ignore[arg-type]
     with pytest.raises(RequestError, match=r"network\.bad-value.*law"):
         with_gates(plain, Ohmic(1.0))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("law", [ohmic, sinh, space_charge, diode, memristor])
+@pytest.mark.parametrize("spread", [-0.1, math.nan, math.inf, "wide", None])
+def test_spreads_that_are_none(law: Callable[..., LawFactory], spread: object) -> None:
+    with pytest.raises(RequestError, match=r"network\.bad-value.*spread"):
+        lattice(2, 2, law=law(spread=spread))
+
+
+def test_factories_hand_bad_values_to_the_network() -> None:
+    for law in (space_charge(-1e-6), space_charge(power=1.0), diode(0.0), diode(emission=math.nan)):
+        with pytest.raises(RequestError, match=r"network\.bad-bond"):
+            lattice(2, 2, law=law)
+    with pytest.raises(RequestError, match=r"network\.bad-value.*junction"):
+        memristor("fast")  # type: ignore[arg-type]
 
 
 def test_solved_networks_can_be_pickled_and_relabelled() -> None:
