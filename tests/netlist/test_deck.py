@@ -21,8 +21,8 @@ from hgesim.errors import HgeError, RequestError
 from hgesim.experiment.build import build_design
 from hgesim.netlist import DECK, DIALECTS, deck_files, write_deck, write_files
 from hgesim.netlist.bonds import HOPPING_SUBCKT
-from hgesim.netlist.verilog import BOND_VA
 from hgesim.netlist.checks import check_deck
+from hgesim.netlist.verilog import BOND_VA
 from hgesim.network import Network, dopant_disc, from_graph, lattice, read_network, sinh, to_graph
 from hgesim.waveforms import window_means
 
