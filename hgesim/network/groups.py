@@ -16,7 +16,7 @@ from hgesim.network.transistors import Channel, Gf180Nmos, Nmos, gf180_channel, 
 if TYPE_CHECKING:
     from hgesim.network.model import Network
 
-__all__ = ["Group", "make_groups"]
+__all__ = ["Group", "by_gates", "make_groups"]
 
 Ends = tuple[FloatArray, FloatArray]
 Junction = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
@@ -101,3 +101,23 @@ def make_groups(network: Network) -> tuple[Group, ...]:
         ends = network.bond_sites[bonds]
         groups.append(Group(kind, bonds, (ends[:, 0], ends[:, 1]), np.array(gates, dtype=np.intp), values))
     return tuple(groups)
+
+
+def by_gates(groups: tuple[Group, ...], potential: FloatArray, volts: FloatArray, share: FloatArray) -> FloatArray:
+    """Return what gates add to the gradient of the output, (points, E) in siemens.
+
+    Parameters
+    ----------
+    groups : tuple of Group
+        All groups of the network.
+    potential, volts : ndarray, (points, nodes) and (points, E)
+        As for `Group.evaluate`.
+    share : ndarray, (points, B)
+        Weight of each bond's current in the output.
+    """
+    gradient = np.zeros_like(volts)
+    for group in groups:
+        if len(group.gates):
+            slopes = share[:, group.bonds] * group.evaluate(potential, volts).by_gate
+            gradient += slopes @ np.eye(volts.shape[1])[group.gates]
+    return gradient

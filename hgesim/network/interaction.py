@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hgesim.network.groups import by_gates
 from hgesim.network.laws import KINK, BondState, FloatArray
 from hgesim.network.occupation import fill, settle
 from hgesim.network.solver import (
@@ -191,4 +192,5 @@ def adjoint_any(circuit: Circuit, volts: FloatArray, solution: Solution) -> Floa
     weight[:, circuit.output] = -1.0
     share = weight @ circuit.incidence.T
     by_node = (share * (state.mu_i + state.eps_i)) @ out + (share * (state.mu_j + state.eps_j)) @ into
-    return np.asarray(by_node[:, n:] + (by_node[:, :n] + circuit.leak * weight[:, :n]) @ circuit.levers)
+    by_gate = by_gates(circuit.groups, np.concatenate([mu, volts], axis=1), volts, share)
+    return np.asarray(by_node[:, n:] + by_gate + (by_node[:, :n] + circuit.leak * weight[:, :n]) @ circuit.levers)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgesim.errors import HgeError
-from hgesim.network.groups import Group, make_groups
+from hgesim.network.groups import Group, by_gates, make_groups
 from hgesim.network.laws import KINK, BondState, FloatArray, Hopping, SiteState, hopping_state
 from hgesim.network.occupation import cooled, fill
 
@@ -414,10 +414,5 @@ def adjoint(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> FloatArray:
     share = weight @ circuit.incidence.T
     potential = (share * state.mu_i) @ out + (share * state.mu_j) @ into
     level = (share * state.eps_i) @ out + (share * state.eps_j) @ into
-    gradient = potential[:, n:] + level[:, n:] + level[:, :n] @ circuit.levers
-    nodes = np.concatenate([mu, volts], axis=1)
-    for group in circuit.groups:
-        if len(group.gates):
-            slopes = share[:, group.bonds] * group.evaluate(nodes, volts).by_gate
-            gradient += slopes @ np.eye(gradient.shape[1])[group.gates]
-    return gradient
+    by_gate = by_gates(circuit.groups, np.concatenate([mu, volts], axis=1), volts, share)
+    return potential[:, n:] + level[:, n:] + level[:, :n] @ circuit.levers + by_gate

@@ -75,6 +75,16 @@ def test_gradient_against_differences(name: str, temperature: float) -> None:
     assert np.abs(exact - (ahead - behind) / (2 * step)).max() < 1e-5 * np.abs(exact).max()
 
 
+def test_gradient_of_interacting_sites_counts_gates_too() -> None:
+    network = mixed().replace(coulomb=np.array([[0.0, 0.03], [0.03, 0.0]]), reference=np.full(2, 0.5))
+    volts = law_voltages("mixed", network, 20)
+    moves = 1e-5 * np.eye(4)
+    ahead, behind = (network.output_current(volts[:, None] + sign * moves) for sign in (1, -1))
+    exact = network.gradient(volts)
+    assert network.interacts and np.abs(exact[:, 3]).max() > 1e-3 * np.abs(exact).max()
+    assert np.abs(exact - (ahead - behind) / 2e-5).max() < 1e-5 * np.abs(exact).max()
+
+
 @pytest.mark.parametrize("name", LAWS)
 def test_currents_add_up_and_gates_carry_none(name: str) -> None:
     network = law_network(name).replace(site_leak=0.0)
