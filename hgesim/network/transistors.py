@@ -56,7 +56,8 @@ class Nmos:
 
     Notes
     -----
-    H. Shichman and D. A. Hodges, IEEE J. Solid-State Circuits 3, 285 (1968), as SPICE's level 1 has it.
+    H. Shichman and D. A. Hodges, IEEE J. Solid-State Circuits 3, 285 (1968), as SPICE's level 1 has it. In a
+    transient it has the capacitances of the ALD1106 card of the discrete technology.
     """
 
     gate: str = ""
@@ -73,8 +74,8 @@ class Gf180Nmos:
     """The foundry transistor nfet_03v3 of GF180MCU, 2 um wide and long, typical, at 300 K of the electronics.
 
     SPICE has the foundry's BSIM4 model; the exact solution a table of its channel current (`gf180_channel`), which is
-    within 1e-4 of it. A drop of more than 2.2 V at a high gate ionises, and the body takes up to 1.5e-3 of the current;
-    20 K more or less of the electronics change currents by 8 %: the exact solution has neither.
+    within 1e-4 of it. What it has not: near 3.3 V of drop the body takes up to 1.5e-3 of the largest current by impact
+    ionisation (2e-6 up to 2 V), and 20 K more or less of the electronics change currents by 8 %.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def level_1_channel(a: FloatArray, b: FloatArray, gate: FloatArray, values: Floa
     reverse, root = source - body, np.sqrt(surface)
     # below the body ngspice goes on along the tangent, until the root would be negative
     sarg = np.where(reverse >= 0, np.sqrt(surface + np.maximum(reverse, 0.0)), root + reverse / (2.0 * root))
-    bend = np.where(sarg > 0, body_effect / (2.0 * np.where(reverse >= 0, np.maximum(sarg, root), root)), 0.0)
+    bend = np.where(sarg > 0, body_effect / (2.0 * np.maximum(sarg, root)), 0.0)
     over = np.maximum(gate - source - threshold - body_effect * (np.maximum(sarg, 0.0) - root), 0.0)
     part = np.minimum(drop, over)  # the drop over the channel up to where it pinches off
     length = gain * (1.0 + modulation * drop)
