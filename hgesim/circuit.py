@@ -21,6 +21,7 @@ __all__ = [
     "CurrentSource",
     "Dc",
     "Element",
+    "Occupation",
     "Pulse",
     "Resistor",
     "Sine",
@@ -33,6 +34,7 @@ __all__ = [
     "Wave",
     "electrode_net",
     "level_net",
+    "occupation_net",
     "site_net",
 ]
 
@@ -50,6 +52,11 @@ def site_net(label: str) -> str:
 def level_net(label: str) -> str:
     """Return the net whose voltage is a site's energy level divided by the elementary charge."""
     return f"eps_{label}"
+
+
+def occupation_net(label: str) -> str:
+    """Return the net whose voltage is a site's mean occupation."""
+    return f"occ_{label}"
 
 
 @dataclass(frozen=True)
@@ -193,6 +200,17 @@ class BondInstance:
 
 
 @dataclass(frozen=True)
+class Occupation:
+    """Holds net `out` at the mean occupation of a site, ``1/(1 + exp((level - potential)/kT))``, as volts."""
+
+    name: str
+    out: str
+    level: str
+    potential: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class BlockInstance:
     """A block placed in the circuit: a net for each of its ports, and parameters that differ from its defaults."""
 
@@ -247,5 +265,6 @@ Element = (
     | StartServo
     | StartSwitch
     | BondInstance
+    | Occupation
     | BlockInstance
 )

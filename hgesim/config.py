@@ -72,8 +72,10 @@ class NetworkConfig(_Section):
     Otherwise ``seed`` draws a disc: ``dopants``, ``electrodes``, ``inputs`` (numbers of the input electrodes;
     spread evenly where not given),
     ``radius``, ``localisation`` and ``cutoff`` (m), ``disorder`` (eV), ``current`` (A, typical spread of the output)
-    and ``site_leak`` (S), as in `hgesim.network.DiscParameters`. ``chosen_from`` tells how many devices were looked
-    at to choose this one.
+    and ``site_leak`` (S); ``levers`` (``"kernel"`` or ``"laplace"``, with ``electrode_width`` the share of the rim that
+    electrodes cover); ``coulomb`` (whether carriers repel each other, with ``permittivity``, ``screening`` (m) and
+    ``counter_dopants``), as in `hgesim.network.DiscParameters`. ``chosen_from`` tells how many
+    devices were looked at to choose this one.
     """
 
     file: Name | None = None
@@ -87,6 +89,12 @@ class NetworkConfig(_Section):
     disorder: ElectronVolt = 0.05
     current: Ampere = 50e-9
     site_leak: Siemens = 1e-13
+    levers: Literal["kernel", "laplace"] = "kernel"
+    electrode_width: Number = 0.5
+    coulomb: bool = False
+    permittivity: Number = 11.7
+    screening: Metre | None = None
+    counter_dopants: int | None = Field(default=None, ge=0)
     temperature: Kelvin | None = None
     site_capacitance: Farad = Field(default=20e-15, ge=0)
     chosen_from: int | None = Field(default=None, ge=1)

@@ -72,3 +72,26 @@ def test_networks(tmp_path: Path, osdi_engine: Engine) -> None:
     )
     assert peak > 5 * early and end < 0.1 * peak
     assert (tmp_path / "runs" / "networks.png").stat().st_size > 20_000
+
+
+@pytest.mark.slow
+def test_twin_speed(osdi_engine: Engine) -> None:
+    """The exact solution is at least a hundred times faster than a process per operating point, and all agree."""
+    script = ROOT / "examples" / "twin_speed.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()[-2:]]
+    for row in rows:
+        assert float(row[-2]) > 100 and float(row[-1]) < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [("signatures", ["40", "2"], "without gating 0"), ("mean_field_limits", ["2", "2000"], "Monte Carlo, 300 K")],
+)
+def test_figures_of_the_network_alone(name: str, arguments: list[str], words: str, tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "examples" / f"{name}.py", tmp_path / "figure.png", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert words in done.stdout and (tmp_path / "figure.png").stat().st_size > 10_000

@@ -17,6 +17,7 @@ from hgesim.circuit import (
     Capacitor,
     CurrentSource,
     Element,
+    Occupation,
     Resistor,
     StartServo,
     StartSwitch,
@@ -41,6 +42,11 @@ _LETTERS: dict[type, str] = {
     BlockInstance: "x",
 }
 
+_NET_FIELDS = (
+    "a", "b", "level_a", "level_b", "plus", "minus", "into", "out_of", "held", "gate", "body", "state", "out", "level",
+    "potential",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Transient:
@@ -55,11 +61,13 @@ class CaseSweep:
     """Operating points number 1 to `points`; table sources follow the number, from 0 V at number 0.
 
     Between two numbers the sources move on straight lines in `substeps` steps: a hopping network's operating point is
-    hard to find from afar, and easy to follow.
+    hard to find from afar, and easy to follow. `tolerance` is the change of a source's current, in ampere, below which
+    an iteration may be the last.
     """
 
     points: int
     substeps: int = 1
+    tolerance: float = 1e-16
 
     def at_points(self, values: ArrayLike) -> NDArray[np.float64]:
         """Pick the rows of the points themselves, (points, ...), from all rows of the sweep, (rows, ...)."""
@@ -157,6 +165,11 @@ class Circuit:
         return Gf180Nmos in self.laws or any(block.models == "gf180" for block in self.blocks)
 
     @property
+    def interacts(self) -> bool:
+        """Tell whether sites lift each other's levels, so that their occupations are nets."""
+        return any(isinstance(e, Occupation) for e in self.elements)
+
+    @property
     def transistors(self) -> int:
         """Return the number of transistors, those inside blocks included."""
         bonds = sum(isinstance(e, BondInstance) and isinstance(e.law, Nmos | Gf180Nmos) for e in self.elements)
@@ -189,7 +202,7 @@ class Circuit:
 def _is_part(device: str, element: Element) -> bool:
     """Tell whether a device of the deck is an element: a bond's have a letter before, a diode's _f or _r after."""
     name = element.name.lower()
-    if isinstance(element, BondInstance):
+    if isinstance(element, BondInstance | Occupation):
         return re.fullmatch(rf"[nrxdmb]?{name}(_[fr])?", device) is not None
     return device == name
 
@@ -222,5 +235,4 @@ def element_nets(element: Element) -> tuple[str, ...]:
     """Return the nets of an element."""
     if isinstance(element, BlockInstance):
         return tuple(element.nets.values())
-    fields = ("a", "b", "level_a", "level_b", "plus", "minus", "into", "out_of", "held", "gate", "body", "state")
-    return tuple(net for net in (getattr(element, name, "") for name in fields) if net)
+    return tuple(net for net in (getattr(element, name, "") for name in _NET_FIELDS) if net)

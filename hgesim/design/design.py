@@ -20,10 +20,11 @@ from hgesim.circuit import (
     VoltageSource,
     electrode_net,
     level_net,
+    occupation_net,
     site_net,
 )
 from hgesim.design.circuit import Circuit, Transient
-from hgesim.design.expand import hopping_sites, network_elements
+from hgesim.design.expand import interacting_sites, level_sites, network_elements
 from hgesim.errors import RequestError, nearest
 from hgesim.loop import HomodyneLoop
 from hgesim.loop.homodyne import DRIVE, ERROR, START_GATE, TARGET, THRESHOLD
@@ -253,15 +254,19 @@ def _start(network: Network, loop: HomodyneLoop) -> tuple[tuple[Element, ...], t
     the start gate lets go, nanoseconds later and long before anything is learnt.
     """
     voltages = np.array(loop.start_voltages(network))
-    potentials = np.round(network.solve(voltages).potentials, 6).tolist()
-    levels = np.round(network.levels + network.levers @ voltages, 6).tolist()
-    hopping = hopping_sites(network)
+    solution = network.solve(voltages)
+    potentials, levels, occupations = (
+        np.round(values, 6).tolist() for values in (solution.potentials, solution.levels, solution.occupations)
+    )
+    with_level, with_occupation = level_sites(network), interacting_sites(network)
     guess = dict(zip(map(electrode_net, network.electrode_labels), voltages.tolist(), strict=True))
     held: list[Element] = []
     for number, label in enumerate(network.site_labels):
         guess[site_net(label)] = potentials[number]
-        if number in hopping:
+        if number in with_level:
             guess[level_net(label)] = levels[number]
+        if number in with_occupation:
+            guess[occupation_net(label)] = occupations[number]
         held += [
             VoltageSource(f"v_at_{label}", f"at_{label}", "0", Dc(potentials[number]), f"start of site {label}"),
             StartSwitch(f"s_at_{label}", site_net(label), f"at_{label}", START_GATE, f"start of site {label}"),

@@ -8,16 +8,18 @@ from hgesim.circuit import (
     CurrentSource,
     Dc,
     Element,
+    Occupation,
     Resistor,
     Transconductance,
     VoltageSource,
     electrode_net,
     level_net,
+    occupation_net,
     site_net,
 )
 from hgesim.network import Gf180Nmos, Hopping, Memristor, Network, Nmos
 
-__all__ = ["hopping_sites", "network_elements"]
+__all__ = ["interacting_sites", "level_sites", "network_elements"]
 
 
 def network_elements(network: Network, site_capacitance: float = 0.0) -> tuple[Element, ...]:
@@ -25,7 +27,9 @@ def network_elements(network: Network, site_capacitance: float = 0.0) -> tuple[E
 
     The voltage of ``mu_<site>`` is the site's electrochemical potential. Where bonds need it, the voltage of
     ``eps_<site>`` is its level: 1 ohm into which a constant source pushes the disorder and one transconductance per
-    electrode the gating, so that level = eps0 + sum of lever arm times electrode voltage, linear and cheap.
+    electrode the gating, so that level = eps0 + sum of lever arm times electrode voltage, linear and cheap. Where sites
+    interact, the voltage of ``occ_<site>`` is the mean occupation n, and one transconductance per other site adds its
+    coulomb energy times (n - reference).
 
     Parameters
     ----------
@@ -44,7 +48,7 @@ def network_elements(network: Network, site_capacitance: float = 0.0) -> tuple[E
     parts: list[Element] = [
         VoltageSource(f"v{net}", net, "0", Dc(volt), "body of transistors") for volt, net in bodies.items() if volt
     ]
-    gated = hopping_sites(network)
+    gated = level_sites(network)
     for number, site in enumerate(network.site_labels):
         note = f"site {site}"
         if number in gated:
@@ -75,14 +79,19 @@ def _bodies(network: Network) -> dict[float, str]:
     return {volt: f"body_{count}" if volt else "0" for count, volt in enumerate(volts)}
 
 
-def hopping_sites(network: Network) -> set[int]:
-    """Return the numbers of the sites with a hopping bond: those whose level is a node."""
+def level_sites(network: Network) -> set[int]:
+    """Return the numbers of the sites whose level is a node: those with a hopping bond, and those that interact."""
     ends = (
         pair
         for pair, law in zip(network.bond_sites.tolist(), network.bond_laws, strict=True)
         if isinstance(law, Hopping)
     )
-    return {end for pair in ends for end in pair if end < network.n_sites}
+    return {end for pair in ends for end in pair if end < network.n_sites} | interacting_sites(network)
+
+
+def interacting_sites(network: Network) -> set[int]:
+    """Return the numbers of the sites whose occupation is a node."""
+    return {number for number, row in enumerate(network.coulomb) if row.any()} if network.interacts else set()
 
 
 def _level_of(network: Network, end: int) -> str:
@@ -97,7 +106,7 @@ def _level(network: Network, number: int, note: str) -> list[Element]:
     net = level_net(site)
     parts: list[Element] = [
         Resistor(f"r_eps_{site}", net, "0", 1.0, f"level of {note}"),
-        CurrentSource(f"i_eps_{site}", net, "0", Dc(float(network.levels[number])), f"level of {note}"),
+        CurrentSource(f"i_eps_{site}", net, "0", Dc(_resting(network, number)), f"level of {note}"),
     ]
     for count, (electrode, arm) in enumerate(
         zip(network.electrode_labels, network.levers[number].tolist(), strict=True)
@@ -112,6 +121,40 @@ def _level(network: Network, number: int, note: str) -> list[Element]:
                     "0",
                     arm,
                     f"lever arm {site}-{electrode}",
+                )
+            )
+    if network.interacts:
+        parts += _interaction(network, number, note)
+    return parts
+
+
+def _resting(network: Network, number: int) -> float:
+    """Return the level with all electrodes at zero volt and all sites empty."""
+    if not network.interacts:
+        return float(network.levels[number])
+    return float(network.levels[number] - network.coulomb[number] @ network.reference)
+
+
+def _interaction(network: Network, number: int, note: str) -> list[Element]:
+    site, energies = network.site_labels[number], network.coulomb[number].tolist()
+    if not any(energies):
+        return []
+    net = level_net(site)
+    parts: list[Element] = [
+        Occupation(f"occupation_{number}", occupation_net(site), net, site_net(site), f"occupation of {note}")
+    ]
+    for other, energy in enumerate(energies):
+        if energy:
+            label = network.site_labels[other]
+            parts.append(
+                Transconductance(
+                    f"g_eps_{site}_s{other}",
+                    net,
+                    "0",
+                    occupation_net(label),
+                    "0",
+                    energy,
+                    f"interaction {site}-{label}",
                 )
             )
     return parts

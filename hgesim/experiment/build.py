@@ -39,7 +39,10 @@ _TASK_KEYS: dict[str, tuple[str, ...]] = {
     "classes": ("file", "accuracy"),
 }
 _SLOWNESS_PER_CASE = 4.0
-_DISC_KEYS = ("dopants", "electrodes", "inputs", "radius", "localisation", "cutoff", "disorder", "current", "site_leak")
+_DISC_KEYS = (
+    *("dopants", "electrodes", "inputs", "radius", "localisation", "cutoff", "disorder", "current", "site_leak"),
+    *("levers", "electrode_width", "coulomb", "permittivity", "screening", "counter_dopants"),
+)
 
 
 def build_task(config: TaskConfig, folder: Path = Path()) -> Task:

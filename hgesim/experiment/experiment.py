@@ -21,7 +21,7 @@ from hgesim.experiment.folder import RESULT, claim_folder, write_json
 from hgesim.experiment.run import Run
 from hgesim.experiment.watch import Redraw, Status, Watch
 from hgesim.learning import already_solved, network_outputs
-from hgesim.netlist import bond_va
+from hgesim.netlist import uses_osdi, verilog_a
 from hgesim.network import write_network
 
 __all__ = ["Experiment", "learn"]
@@ -64,7 +64,7 @@ class Experiment:
             ``engine.not-installed`` or ``engine.too-old``, saying what to install.
         """
         wish = self.config.engine
-        needs_osdi = bool(bond_va(self.design.circuit.laws))
+        needs_osdi = uses_osdi(self.design.circuit, "osdi")
         if wish.dialect == "osdi":
             return select_engine(wish.name, requires=frozenset({"osdi"} if needs_osdi else set())), "osdi"
         engine = select_engine(wish.name)
@@ -150,8 +150,8 @@ class Experiment:
         circuit = self.design.circuit
         if circuit.foundry:
             gf180_models()
-        if dialect == "osdi" and bond_va(circuit.laws):
-            compile_bond(bond_va(circuit.laws))
+        if uses_osdi(circuit, dialect):
+            compile_bond(verilog_a(circuit))
 
     def _refuse_solved_start(self) -> None:
         """Refuse a start that does the task already: it would make a picture of learning without any."""

@@ -1,4 +1,4 @@
-"""Learning: what a run's waveforms and its network say about the task."""
+"""Learning: what a run's waveforms and its network say about the task, and what a device shows at all."""
 
 from __future__ import annotations
 
@@ -17,12 +17,17 @@ from hgesim.learning.score import (
     separation,
 )
 from hgesim.learning.screening import Screened, proportion_interval, screen_starts
+from hgesim.learning.signatures import Share, Sweep, gate_abundance, input_sweeps, negative_slopes, random_voltages
+from hgesim.learning.variable_range import HoppingExponent, hopping_exponent, hopping_film, zero_bias_conductance
 
 __all__ = [
     "AveragedRun",
     "History",
+    "HoppingExponent",
     "Score",
     "Screened",
+    "Share",
+    "Sweep",
     "already_solved",
     "averaged_run",
     "case_voltages",
@@ -30,10 +35,17 @@ __all__ = [
     "correlation_loss",
     "dither_curvature",
     "epoch_history",
+    "gate_abundance",
     "goal_figure",
+    "hopping_exponent",
+    "hopping_film",
+    "input_sweeps",
+    "negative_slopes",
     "network_outputs",
     "proportion_interval",
+    "random_voltages",
     "score",
     "screen_starts",
     "separation",
+    "zero_bias_conductance",
 ]

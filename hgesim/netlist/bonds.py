@@ -8,13 +8,13 @@ the exponents are at most D's rounding above zero, whatever Newton tries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from hgesim.circuit import BondInstance
+from hgesim.circuit import BondInstance, Occupation
+from hgesim.design.circuit import Circuit
 from hgesim.network import Diode, Gf180Nmos, Hopping, Memristor, Nmos, Ohmic, Sinh, SpaceCharge
+from hgesim.network.model import BOLTZMANN_EV
 from hgesim.units import spice_number
 
-__all__ = ["HOPPING_SUBCKT", "bond_definitions", "bond_lines"]
+__all__ = ["HOPPING_SUBCKT", "bond_definitions", "bond_lines", "occupation_line"]
 
 # Newton may try absurd voltages, and a B-source that overflows ends the run: so differences stop at 1e4 (of 2kT) and
 # exponents, which never exceed 0.1 at voltages that make sense, at 1.
@@ -55,16 +55,27 @@ _ALD1106_SIZE = "w=2e-05 l=1e-05"
 _GF180_SIZE = "w=2e-06 l=2e-06"
 
 
-def bond_definitions(laws: Iterable[type], dialect: str, kt: float) -> list[str]:
-    """Return models or subcircuits of the laws that no native device stands for; `kt` in eV is that of hopping."""
-    used = set(laws)
+def bond_definitions(circuit: Circuit, dialect: str) -> list[str]:
+    """Return models or subcircuits of the laws that no native device stands for, and of the occupations."""
     if dialect != "osdi":
-        return [text for law, text in _SUBCKTS.items() if law in used]
-    lines = [f".model hopbond hopbond kt={spice_number(kt)}"] if Hopping in used else []
-    lines += [
-        f".model {name} {name}" for law, name in ((SpaceCharge, "spacebond"), (Memristor, "membond")) if law in used
-    ]
+        return [text for law, text in _SUBCKTS.items() if law in circuit.laws]
+    kt = f" kt={spice_number(circuit.bond_temperature * BOLTZMANN_EV)}"
+    used = (
+        ("hopbond", kt, Hopping in circuit.laws),
+        ("occupation", kt, circuit.interacts),
+        ("spacebond", "", SpaceCharge in circuit.laws),
+        ("membond", "", Memristor in circuit.laws),
+    )
+    lines = [f".model {name} {name}{values}" for name, values, needed in used if needed]
     return [*lines, ""] if lines else []
+
+
+def occupation_line(site: Occupation, dialect: str, two_kt: float) -> str:
+    """Write the net of one mean occupation; parameters as for `bond_lines`."""
+    if dialect == "osdi":
+        return f"n{site.name} {site.out} {site.level} {site.potential} occupation"
+    unit = spice_number(two_kt)
+    return f"b{site.name} {site.out} 0 i=v({site.out})-0.5+0.5*tanh((v({site.level})-v({site.potential}))/{unit})"
 
 
 def bond_lines(bond: BondInstance, dialect: str, two_kt: float, thermal_voltage: float) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hgesim.design.circuit import Circuit
-from hgesim.netlist.verilog import bond_va
+from hgesim.netlist.verilog import uses_osdi, verilog_a
 from hgesim.netlist.writer import write_deck
 
 __all__ = ["DECK", "deck_files", "write_files"]
@@ -16,8 +16,8 @@ DECK = "deck.cir"
 def deck_files(circuit: Circuit, dialect: str = "osdi") -> dict[str, str]:
     """Return the files of a deck by name: ``deck.cir`` and, where the dialect needs it, ``bond.va``."""
     files = {DECK: write_deck(circuit, dialect)}
-    if dialect == "osdi" and bond_va(circuit.laws):
-        files["bond.va"] = bond_va(circuit.laws)
+    if uses_osdi(circuit, dialect):
+        files["bond.va"] = verilog_a(circuit)
     return files
 
 

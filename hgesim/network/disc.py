@@ -22,6 +22,7 @@ __all__ = ["DiscParameters", "disc_levers", "dopant_disc", "join_parts", "ring"]
 
 RIM = 1.05  # radius of the electrodes in radii of the disc
 SETTINGS = 60  # random control settings that the calibration looks at
+LARGE, FEW_SETTINGS = 200, 6  # dopants, above which so many settings do: there each takes a second
 CONTROL_RANGE, INPUT_LEVEL = 0.6, 0.3  # V, during calibration
 _UNITS = {
     "radius": "m",
@@ -154,8 +155,9 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
     Sites are uniform in the disc, levels normal, lever arms those of Laplace's equation with the rim as boundary.
     All pairs within the cutoff are bonded, except two electrodes; an electrode out of reach is bonded to its nearest
     site, and parts out of reach of each other by their shortest gap. The attempt frequency is calibrated: the median
-    over 60 random control settings (+-0.6 V) of the standard deviation of the output current over all input cases
-    (+-0.3 V) equals `current`. It is kept in `Network.meta`; it stands for all prefactors and is no phonon frequency.
+    over 60 random control settings (6 above 200 dopants; +-0.6 V) of the standard deviation of the output current over
+    all input cases (+-0.3 V) equals `current`. It is kept in `Network.meta`; it stands for all prefactors and is no
+    phonon frequency.
 
     Parameters
     ----------
@@ -240,8 +242,9 @@ def typical_spread(network: Network, random: np.random.Generator) -> float:
 
     Without inputs, the spread over the control settings.
     """
-    volts = np.zeros((SETTINGS, 2 ** len(network.inputs), network.n_electrodes))
-    volts[:, :, network.controls] = random.uniform(-CONTROL_RANGE, CONTROL_RANGE, (SETTINGS, 1, len(network.controls)))
+    count = SETTINGS if network.n_sites <= LARGE else FEW_SETTINGS
+    volts = np.zeros((count, 2 ** len(network.inputs), network.n_electrodes))
+    volts[:, :, network.controls] = random.uniform(-CONTROL_RANGE, CONTROL_RANGE, (count, 1, len(network.controls)))
     cases = np.array(list(itertools.product((-INPUT_LEVEL, INPUT_LEVEL), repeat=len(network.inputs))))
     volts[:, :, network.inputs] = cases
     current = network.output_current(volts)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hgesim.errors import RequestError, nearest
-from hgesim.network.graphs import LEVER, META, from_graph, to_graph
+from hgesim.network.graphs import COULOMB, LEVER, META, from_graph, to_graph
 from hgesim.network.model import Network
 
 if TYPE_CHECKING:
@@ -121,6 +121,8 @@ def _flat(graph: nx.Graph[Any]) -> nx.Graph[Any]:
     for _, data in graph.nodes(data=True):
         for electrode, arm in data.pop("levers", {}).items():
             data[LEVER + electrode] = arm
+        for other, energy in data.pop("coulomb", {}).items():
+            data[COULOMB + other] = energy
         if "pos" in data:
             data["x"], data["y"] = data.pop("pos")
     return graph

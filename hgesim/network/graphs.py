@@ -24,12 +24,12 @@ __all__ = ["from_graph", "to_graph"]
 KINDS = ("dopant", "electrode", "node")
 NODE_ATTRIBUTES = {
     "electrode": {"kind", "role", "number", "pos", "x", "y"},
-    "dopant": {"kind", "pos", "x", "y", "level", "levers"},
+    "dopant": {"kind", "pos", "x", "y", "level", "levers", "coulomb", "reference"},
     "node": {"kind", "pos", "x", "y"},
 }
 EDGE_ATTRIBUTES = {"law", *LABELS, *UNITS}
 GRAPH_ATTRIBUTES = {"name", "temperature", "site_leak", "meta"}
-LEVER, META = "lever_", "meta_"
+LEVER, META, COULOMB = "lever_", "meta_", "coulomb_"
 
 
 def from_graph(
@@ -47,7 +47,9 @@ def from_graph(
         Node attributes: ``kind`` = ``dopant``, ``node`` (plain, of resistive bonds) or ``electrode`` (assumed where
         ``role`` is given); ``pos`` or ``x`` and ``y`` (m, optional); on electrodes ``role`` = ``output``, ``input``,
         ``control`` or ``ground`` and ``number`` (their order, else that of appearance); on dopants ``level`` (eV) and
-        ``levers`` (a dict, electrode to lever arm) or ``lever_<electrode>``, zero where not given.
+        ``levers`` (a dict, electrode to lever arm) or ``lever_<electrode>``, zero where not given; on dopants that
+        interact ``coulomb`` (a dict, other dopant to eV; each pair once or twice) or ``coulomb_<dopant>``, and
+        ``reference`` (occupation at which it is neutral, 0 where not given).
         Edge attributes: ``law`` = ``hopping`` with ``rate`` (A), ``sinh`` with ``conductance`` (S) and ``scale`` (V),
         ``ohmic`` with ``conductance``, ``space_charge`` with ``conductance``, ``onset`` (V) and ``power``, ``diode``
         with ``saturation`` (A), ``emission`` and ``anode`` (the label of one of its two nodes), or ``memristor``,
@@ -81,7 +83,7 @@ def from_graph(
         raise RequestError("network.bad-levers", f"levers={levers!r}", remedy='use "disc" or node attributes')
     settings = _gather(graph.graph, META, "meta")
     _known(settings, GRAPH_ATTRIBUTES, "graph")
-    nodes = {name: _gather(data, LEVER, "levers") for name, data in graph.nodes(data=True)}
+    nodes = {name: _gather(_gather(data, LEVER, "levers"), COULOMB, "coulomb") for name, data in graph.nodes(data=True)}
     kinds = {name: _kind(data, f"node {label_text(name)}") for name, data in nodes.items()}
     for name, data in nodes.items():
         _known(data, NODE_ATTRIBUTES[kinds[name]], f"{kinds[name]} {label_text(name)}")
@@ -127,6 +129,13 @@ def from_graph(
         temperature=_setting(temperature, settings, "temperature", "K", 77.0),
         site_leak=_setting(site_leak, settings, "site_leak", "S", 0.0),
         meta=tuple(meta.items()),
+        coulomb=_coulomb([nodes[name].get("coulomb") for name in sites], site_labels),
+        reference=np.array(
+            [
+                parse_quantity(nodes[name].get("reference", 0.0), "", place=f"reference of {label_text(name)}")
+                for name in sites
+            ]
+        ),
     )
 
 
@@ -156,9 +165,15 @@ def to_graph(network: Network) -> nx.MultiGraph[str]:
     }
     for k, label in enumerate(network.site_labels):
         data: dict[str, Any] = {"kind": "node"}
-        if k in hopping or network.levels[k] or network.levers[k].any():
+        row = network.coulomb[k]
+        if k in hopping or network.levels[k] or network.levers[k].any() or row.any():
             arms = zip(network.electrode_labels, network.levers[k].tolist(), strict=True)
             data = {"kind": "dopant", "level": float(network.levels[k]), "levers": {e: w for e, w in arms if w}}
+        if network.interacts and data["kind"] == "dopant":
+            data["reference"] = float(network.reference[k])
+            later = zip(network.site_labels[k + 1 :], row[k + 1 :].tolist(), strict=True)
+            if pairs := {other: energy for other, energy in later if energy}:
+                data["coulomb"] = pairs
         graph.add_node(label, **data, **_place(network.site_positions[k]))
     for k, (label, role) in enumerate(zip(network.electrode_labels, network.roles, strict=True)):
         graph.add_node(label, kind="electrode", role=role, number=k, **_place(network.electrode_positions[k]))
@@ -272,6 +287,26 @@ def _levers(arms: list[Mapping[Any, Any] | None], sites: tuple[str, ...], electr
             if label not in electrodes:
                 raise RequestError("network.no-electrode", f'"{label}"', place=place, remedy=nearest(label, electrodes))
             result[k, electrodes.index(label)] = parse_quantity(value, "", place=place)
+    return result
+
+
+def _coulomb(pairs: list[Mapping[Any, Any] | None], sites: tuple[str, ...]) -> FloatArray:
+    result = np.zeros((len(sites), len(sites)))
+    number = {label: k for k, label in enumerate(sites)}
+    for k, given in enumerate(pairs):
+        for name, value in (given or {}).items():
+            label, place = label_text(name), f"coulomb of {sites[k]}"
+            if label not in number:
+                raise RequestError("network.no-site", f'"{label}"', place=place, remedy=nearest(label, sites))
+            energy, other = parse_quantity(value, "eV", place=place), number[label]
+            if result[k, other] not in (0.0, energy):
+                raise RequestError(
+                    "network.bad-coulomb",
+                    f"{energy:g} eV with {label}, which says {result[k, other]:g} eV",
+                    place=place,
+                    remedy="give each pair once",
+                )
+            result[k, other] = result[other, k] = energy
     return result
 
 

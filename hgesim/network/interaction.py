@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgesim.network.groups import by_gates
+from hgesim.network.large import adjoint_large, solve_large
 from hgesim.network.laws import KINK, BondState, FloatArray
 from hgesim.network.occupation import fill, settle
 from hgesim.network.solver import (
@@ -26,6 +27,7 @@ from hgesim.network.solver import (
     adjoint,
     compiled_adjoint,
     compiled_bonds,
+    complete_solution,
     evaluate,
     jacobian,
     kernels,
@@ -37,7 +39,7 @@ from hgesim.network.solver import (
 __all__ = ["adjoint_any", "solve_any"]
 
 STAGE = 8.0  # kT/e: rise of the voltages from one stage to the next
-FINER = (1, 4, 16)  # how many times as many stages are tried
+FINER = (1, 4, 16, 64, 256)  # how many times as many stages are tried
 
 
 class State(NamedTuple):
@@ -66,6 +68,11 @@ def solve_any(circuit: Circuit, volts: FloatArray, start: FloatArray | None, lab
     HgeError
         ``network.no-convergence`` naming the worst site.
     """
+    if circuit.large:
+        currents, mu, found, done = solve_large(circuit, volts, start)
+        if not done.all():
+            raise no_convergence(circuit, volts, mu, done, labels)
+        return complete_solution(circuit, volts, mu, currents, found)
     if not circuit.interacts:
         return solve_batch(circuit, volts, start, labels)
     if start is None:
@@ -176,6 +183,8 @@ def adjoint_any(circuit: Circuit, volts: FloatArray, solution: Solution) -> Floa
     mu, levels = solution.potentials, solution.levels
     if (found := compiled_adjoint(circuit, volts, mu, levels)) is not None:
         return found
+    if circuit.large:
+        return adjoint_large(circuit, volts, mu)
     if not circuit.interacts:
         return adjoint(circuit, volts, mu)
     n, out, into = circuit.n_sites, circuit.out, circuit.into

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +24,7 @@ RELATIVE = 1e-9  # allowed error of Kirchhoff's law against the sum of |I| at th
 FLOOR = 1e-13  # volt: rounding of a potential of order 1 V, below which a node error means nothing
 STEP = 1e-9  # volt: the last Newton step must be smaller
 COMPILED_SITES = 200  # up to here the compiled iterations are the faster ones
+SPARSE_SITES = 400  # above it sparse matrices are
 COMPILED_SHARE = 0.03  # of what is full or free that one of their steps leaves: 0.001 and 0.1 take longer
 CHUNK_BYTES = 3e6  # work on so many points at once that the matrices stay in the cache
 
@@ -80,10 +81,6 @@ class Circuit:
 
     n_sites: int
     ends: tuple[NDArray[np.intp], NDArray[np.intp]]
-    incidence: FloatArray  # (B, nodes): +1 at end i, -1 at end j
-    out: FloatArray  # (B, nodes): 1 at end i
-    into: FloatArray  # (B, nodes): 1 at end j
-    touching: FloatArray  # (B, N): 1 at each site of the bond
     pairs: NDArray[np.intp]  # first bond of each run of bonds between the same two sites
     inner: NDArray[np.intp]  # bonds with a site at both ends
     hop: NDArray[np.intp]  # numbers of the hopping bonds
@@ -97,6 +94,34 @@ class Circuit:
     coulomb: FloatArray  # (N, N), or (0, 0) where nothing interacts
     reference: FloatArray
     cooled: FloatArray  # occupations at zero volt
+
+    @cached_property
+    def incidence(self) -> FloatArray:
+        """(B, nodes): +1 at end i, -1 at end j."""
+        i, j = self.ends
+        rows, incidence = np.arange(len(i)), np.zeros((len(i), self.n_sites + self.levers.shape[1]))
+        incidence[rows, i], incidence[rows, j] = 1.0, -1.0
+        return incidence
+
+    @cached_property
+    def out(self) -> FloatArray:
+        """(B, nodes): 1 at end i."""
+        return np.maximum(self.incidence, 0.0)
+
+    @cached_property
+    def into(self) -> FloatArray:
+        """(B, nodes): 1 at end j."""
+        return np.maximum(-self.incidence, 0.0)
+
+    @cached_property
+    def touching(self) -> FloatArray:
+        """(B, N): 1 at each site of the bond."""
+        return np.abs(self.incidence[:, : self.n_sites])
+
+    @property
+    def large(self) -> bool:
+        """Tell whether sparse matrices are the faster ones."""
+        return self.n_sites > SPARSE_SITES and not self.interacts
 
     @property
     def interacts(self) -> bool:
@@ -143,9 +168,6 @@ def compile_network(network: Network) -> Circuit:
     """Arrange a network for evaluation."""
     n, nodes = network.n_sites, network.n_sites + network.n_electrodes
     i, j = (network.bond_sites[:, end].astype(np.intp) for end in (0, 1))
-    rows = np.arange(network.n_bonds)
-    incidence = np.zeros((network.n_bonds, nodes))
-    incidence[rows, i], incidence[rows, j] = 1.0, -1.0
     inner = np.flatnonzero((i < n) & (j < n))
     key = i[inner] * nodes + j[inner]
     laws = network.bond_laws
@@ -153,10 +175,6 @@ def compile_network(network: Network) -> Circuit:
     return Circuit(
         n_sites=n,
         ends=(i, j),
-        incidence=incidence,
-        out=np.maximum(incidence, 0.0),
-        into=np.maximum(-incidence, 0.0),
-        touching=np.abs(incidence[:, :n]),
         pairs=np.flatnonzero(np.r_[True, key[1:] != key[:-1]][: len(key)]),
         inner=inner,
         hop=hop,
@@ -321,7 +339,7 @@ def solve_batch(circuit: Circuit, volts: FloatArray, start: FloatArray | None, l
         mu[part] = result.mu
         most, residual = max(most, result.iterations), max(residual, float(result.residual.max(initial=0.0)))
         currents[part] = -(evaluate(circuit, result.mu, volts[part]).current @ circuit.incidence)[:, n:]
-    return _solution(circuit, volts, mu, currents, (most, residual, fallbacks))
+    return complete_solution(circuit, volts, mu, currents, (most, residual, fallbacks))
 
 
 def compiled_bonds(circuit: Circuit) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
@@ -351,12 +369,13 @@ def _solve_compiled(circuit: Circuit, volts: FloatArray, mu: FloatArray, labels:
         state = evaluate(circuit, second.mu, volts[failed])
         currents[failed] = -(state.current @ circuit.incidence)[:, circuit.n_sites :]
         most += second.iterations
-    return _solution(circuit, volts, mu, currents, (most, float(residual.max(initial=0.0)), len(failed)))
+    return complete_solution(circuit, volts, mu, currents, (most, float(residual.max(initial=0.0)), len(failed)))
 
 
-def _solution(
+def complete_solution(
     circuit: Circuit, volts: FloatArray, mu: FloatArray, currents: FloatArray, found: tuple[int, float, int]
 ) -> Solution:
+    """Add levels and occupations to what was found: iterations, residual and fallbacks."""
     levels = circuit.levels + volts @ circuit.levers.T
     return Solution(currents, mu, *found, levels, fill(mu - levels, circuit.kt))
 

@@ -86,10 +86,8 @@ def _solve(network: Network, inputs: FloatArray, controls: FloatArray) -> Point 
         bonds = network.bond_currents(volts)
     except HgeError:
         return None
-    occupation = None
-    if all(isinstance(law, Hopping) for law in network.bond_laws):
-        level = network.levels + network.levers @ volts
-        occupation = 1.0 / (1.0 + np.exp(np.clip((level - solution.potentials) / network.kT, -60.0, 60.0)))
+    hops = all(isinstance(law, Hopping) for law in network.bond_laws)
+    occupation = solution.occupations if hops else None
     return Point(volts, solution.currents, bonds, solution.potentials, occupation)
 
 

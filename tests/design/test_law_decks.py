@@ -39,6 +39,22 @@ def test_operating_points_agree(
 
 
 @pytest.mark.parametrize("name", LAWS)
+def test_sites_of_every_law_may_interact(name: str, tmp_path: Path, osdi_engine: Engine) -> None:
+    plain = law_network(name)
+    repulsion = 0.03 * (1.0 - np.eye(plain.n_sites))
+    network = plain.replace(coulomb=repulsion, reference=np.full(plain.n_sites, 0.5))
+    table = law_voltages(name, network, 3 if name == "mixed" else 10)
+    circuit = network_bench(network, table)
+    text = deck_files(circuit)["bond.va"]
+    assert text.count("disciplines.vams") == text.count("module occupation(") == 1
+    assert text.count("endmodule") == 1 + (name in WRITTEN) * (3 if name == "mixed" else 1)
+    raw = simulate(circuit, tmp_path, osdi_engine)
+    found = np.column_stack([circuit.analysis.at_points(raw[f"i(v_{label})"]) for label in network.electrode_labels])
+    exact = network.solve(table).currents
+    assert np.abs(found - exact).max() < 2e-5 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("name", LAWS)
 def test_only_laws_without_a_native_device_need_the_compiler(name: str) -> None:
     circuit = network_bench(law_network(name), law_voltages(name, law_network(name), 1))
     files = deck_files(circuit)
