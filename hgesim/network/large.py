@@ -11,7 +11,7 @@ from scipy.sparse.linalg import splu
 
 from hgesim.network.groups import by_gates
 from hgesim.network.laws import BondState, FloatArray
-from hgesim.network.solver import FLOOR, RELATIVE, STEP, Circuit, evaluate, first_guess
+from hgesim.network.solver import FLOOR, RELATIVE, STEP, Circuit, electrode_currents, evaluate, first_guess
 
 __all__ = ["adjoint_large", "solve_large"]
 
@@ -48,7 +48,10 @@ def solve_large(
                 break
             fallbacks += stages == 1
         mu[point], most, residual = here, max(most, count), max(residual, last)
-        currents[point] = -_flow(circuit, state.current[0])[circuit.n_sites :]
+        matrix = _jacobian(circuit, state)
+        slope = np.maximum(matrix.diagonal(), 1e-290)
+        error = _flow(circuit, state.current[0])[: circuit.n_sites] + circuit.leak * here
+        currents[point] = electrode_currents(circuit, state, _factor(matrix, slope).solve(-error / slope)[None])[0]
     return currents, mu, (most, residual, fallbacks), done
 
 

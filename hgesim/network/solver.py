@@ -288,6 +288,39 @@ def newton(circuit: Circuit, volts: FloatArray, start: FloatArray, *, limit: flo
     return Result(mu, done, iteration, residual)
 
 
+def _settled_currents(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> FloatArray:
+    """Return the currents out at the electrodes, (points, E), after the last step, too small for the potentials."""
+    state = evaluate(circuit, mu, volts)
+    error = (state.current @ circuit.incidence)[:, : circuit.n_sites] + circuit.leak * mu
+    matrix, diagonal = jacobian(circuit, state)
+    return electrode_currents(circuit, state, solve_rows(matrix, -error, 1.0 / np.maximum(diagonal, 1e-290)))
+
+
+def electrode_currents(
+    circuit: Circuit, state: BondState, step: FloatArray, lift: FloatArray | None = None
+) -> FloatArray:
+    """Return the currents out at the electrodes, (points, E) in ampere, after a step too small for the potentials.
+
+    Next to a bond of high rate, the drop that drives the current is less than the rounding of a potential.
+
+    Parameters
+    ----------
+    state : BondState
+        Before the step.
+    step, lift : ndarray, (points, N)
+        Changes of the sites' potentials in volt, and of their levels in eV where sites interact.
+    """
+    (i, j), n, electrodes = circuit.ends, circuit.n_sites, circuit.levers.shape[1]
+    beside = ((0, 0), (0, electrodes))
+    move = np.pad(step, beside)
+    current = state.current + state.mu_i * move[:, i] + state.mu_j * move[:, j]
+    if lift is not None:
+        move = np.pad(lift, beside)
+        current += state.eps_i * move[:, i] + state.eps_j * move[:, j]
+    out, into, each = np.flatnonzero(i >= n), np.flatnonzero(j >= n), np.eye(electrodes)
+    return np.asarray(current[:, into] @ each[j[into] - n] - current[:, out] @ each[i[out] - n])
+
+
 def first_guess(circuit: Circuit, volts: FloatArray) -> FloatArray:
     """Guess potentials: the gate potential where there are lever arms, else the mean of the electrodes."""
     weight = circuit.levers.sum(axis=1, keepdims=True)
@@ -338,7 +371,7 @@ def solve_batch(circuit: Circuit, volts: FloatArray, start: FloatArray | None, l
             raise no_convergence(circuit, volts[part], result.mu, result.done, labels)
         mu[part] = result.mu
         most, residual = max(most, result.iterations), max(residual, float(result.residual.max(initial=0.0)))
-        currents[part] = -(evaluate(circuit, result.mu, volts[part]).current @ circuit.incidence)[:, n:]
+        currents[part] = _settled_currents(circuit, volts[part], result.mu)
     return complete_solution(circuit, volts, mu, currents, (most, residual, fallbacks))
 
 
@@ -366,8 +399,7 @@ def _solve_compiled(circuit: Circuit, volts: FloatArray, mu: FloatArray, labels:
         if not second.done.all():
             raise no_convergence(circuit, volts[failed], second.mu, second.done, labels)
         mu[failed], residual[failed] = second.mu, second.residual
-        state = evaluate(circuit, second.mu, volts[failed])
-        currents[failed] = -(state.current @ circuit.incidence)[:, circuit.n_sites :]
+        currents[failed] = _settled_currents(circuit, volts[failed], second.mu)
         most += second.iterations
     return complete_solution(circuit, volts, mu, currents, (most, float(residual.max(initial=0.0)), len(failed)))
 
