@@ -182,7 +182,10 @@ class Transconductance:
 
 @dataclass(frozen=True)
 class BondInstance:
-    """One bond of the network: potentials at `a` and `b`, and for hopping the nets of their levels."""
+    """One bond of the network: potentials at `a` and `b`, and what else its law has.
+
+    Nets of the levels of both ends for hopping, of gate and body for a transistor, of its state for a memristor.
+    """
 
     name: str
     a: str
@@ -191,6 +194,9 @@ class BondInstance:
     level_a: str = ""
     level_b: str = ""
     note: str = ""
+    gate: str = ""
+    body: str = ""
+    state: str = ""
 
 
 @dataclass(frozen=True)

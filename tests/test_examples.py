@@ -61,6 +61,20 @@ def test_own_block(tmp_path: Path, osdi_engine: Engine) -> None:
     assert done.stdout.count("V^2") == 3
 
 
+def test_networks(tmp_path: Path, osdi_engine: Engine) -> None:
+    script = ROOT / "examples" / "networks.py"
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "runs"], capture_output=True, text=True, timeout=300, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("bonds") == done.stdout.count("gradient") == 8
+    early, peak, end = (
+        float(part.split(" A")[0].split()[-1]) for part in done.stdout.split("memristive output: ")[1].split(",")
+    )
+    assert peak > 5 * early and end < 0.1 * peak
+    assert (tmp_path / "runs" / "networks.png").stat().st_size > 20_000
+
+
 @pytest.mark.slow
 def test_twin_speed(osdi_engine: Engine) -> None:
     """The exact solution is at least a hundred times faster than a process per operating point, and all agree."""

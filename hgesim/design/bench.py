@@ -9,12 +9,17 @@ from hgesim.circuit import Element, Table, VoltageSource, electrode_net, level_n
 from hgesim.design.circuit import CaseSweep, Circuit
 from hgesim.design.expand import interacting_sites, network_elements
 from hgesim.errors import RequestError
-from hgesim.network import Network
+from hgesim.network import Hopping, Network
 
 __all__ = ["network_bench"]
 
-# Steps of half a kT/e cost fewest Newton iterations in all: larger ones fall back to gmin stepping too often.
-_STEP_IN_KT = 0.5
+# Steps of half a kT/e cost fewest Newton iterations in all: larger ones fall back to gmin stepping too often. Other
+# laws have scales of their own in its place.
+_STEP_IN_SCALES = 0.5
+
+# volt: an upper limit of the rounding of a potential in SPICE. It moves the current of a bond by that times its slope,
+# in every iteration: no less can be asked of an electrode's current, or iterations never end.
+_ROUNDING = 1e-15
 
 
 def network_bench(network: Network, voltages: ArrayLike, temperature: float = 300.0) -> Circuit:
@@ -27,7 +32,8 @@ def network_bench(network: Network, voltages: ArrayLike, temperature: float = 30
     voltages : array, (P, E)
         Electrode voltages of P operating points, in volt.
     temperature : float
-        Of the simulator, in kelvin; the bonds have their own.
+        Of the simulator, in kelvin. Foundry transistors have it, and their exact solution is that of 300 K; hopping and
+        diodes have the network's, the other laws none.
 
     Returns
     -------
@@ -43,7 +49,7 @@ def network_bench(network: Network, voltages: ArrayLike, temperature: float = 30
             "design.bad-voltages", f"shape {table.shape}", remedy=f"finite, (points, {network.n_electrodes})"
         )
     moves = np.abs(np.diff(table, axis=0, prepend=np.zeros((1, network.n_electrodes))))
-    substeps = max(1, int(np.ceil(moves.max() / (_STEP_IN_KT * network.kT))))
+    substeps = max(1, int(np.ceil(moves.max() / (_STEP_IN_SCALES * network.voltage_scale))))
     sources: list[Element] = [
         VoltageSource(f"v_{label}", electrode_net(label), "0", Table(tuple(column.tolist())), f"electrode {label}")
         for label, column in zip(network.electrode_labels, table.T, strict=True)
@@ -52,12 +58,24 @@ def network_bench(network: Network, voltages: ArrayLike, temperature: float = 30
     return Circuit(
         "network alone, operating points",
         (*network_elements(network), *sources),
-        CaseSweep(len(table), substeps),
+        CaseSweep(len(table), substeps, _tolerance(network)),
         probes,
         _rest(network),
         temperature=temperature,
         bond_temperature=network.temperature,
     )
+
+
+def _tolerance(network: Network) -> float:
+    """Return to which change in ampere SPICE can settle the currents of the electrodes; never below 1e-16."""
+    ends = network.bond_sites.max(axis=1)
+    rates = [
+        law.rate
+        for law, end in zip(network.bond_laws, ends.tolist(), strict=True)
+        if isinstance(law, Hopping) and end >= network.n_sites
+    ]
+    steepest = max(rates, default=0.0) / (4.0 * network.kT)  # where the site's level is near its potential
+    return max(1e-16, _ROUNDING * steepest)
 
 
 def _rest(network: Network) -> tuple[tuple[str, float], ...]:

@@ -26,6 +26,7 @@ from hgesim.circuit import (
 )
 from hgesim.errors import RequestError, nearest
 from hgesim.names import check_label, check_remark, check_unique
+from hgesim.network import Gf180Nmos, Nmos
 
 __all__ = ["CaseSweep", "Circuit", "Transient"]
 
@@ -41,6 +42,11 @@ _LETTERS: dict[type, str] = {
     BlockInstance: "x",
 }
 
+_NET_FIELDS = (
+    "a", "b", "level_a", "level_b", "plus", "minus", "into", "out_of", "held", "gate", "body", "state", "out", "level",
+    "potential",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Transient:
@@ -55,11 +61,13 @@ class CaseSweep:
     """Operating points number 1 to `points`; table sources follow the number, from 0 V at number 0.
 
     Between two numbers the sources move on straight lines in `substeps` steps: a hopping network's operating point is
-    hard to find from afar, and easy to follow.
+    hard to find from afar, and easy to follow. `tolerance` is the change of a source's current, in ampere, below which
+    an iteration may be the last.
     """
 
     points: int
     substeps: int = 1
+    tolerance: float = 1e-16
 
     def at_points(self, values: ArrayLike) -> NDArray[np.float64]:
         """Pick the rows of the points themselves, (points, ...), from all rows of the sweep, (rows, ...)."""
@@ -88,7 +96,7 @@ class Circuit:
     temperature : float
         Of the electronics, in kelvin.
     bond_temperature : float
-        Of the network's hopping bonds, in kelvin: a parameter of theirs, not of the simulator.
+        Of the network's hopping bonds and diodes, in kelvin: a parameter of theirs, not of the simulator.
 
     Raises
     ------
@@ -152,6 +160,11 @@ class Circuit:
         return frozenset(type(e.law) for e in self.elements if isinstance(e, BondInstance))
 
     @property
+    def foundry(self) -> bool:
+        """Tell whether a block or a bond needs the foundry's models."""
+        return Gf180Nmos in self.laws or any(block.models == "gf180" for block in self.blocks)
+
+    @property
     def interacts(self) -> bool:
         """Tell whether sites lift each other's levels, so that their occupations are nets."""
         return any(isinstance(e, Occupation) for e in self.elements)
@@ -159,7 +172,8 @@ class Circuit:
     @property
     def transistors(self) -> int:
         """Return the number of transistors, those inside blocks included."""
-        return sum(e.block.transistors for e in self.elements if isinstance(e, BlockInstance))
+        bonds = sum(isinstance(e, BondInstance) and isinstance(e.law, Nmos | Gf180Nmos) for e in self.elements)
+        return bonds + sum(e.block.transistors for e in self.elements if isinstance(e, BlockInstance))
 
     def owner(self, node: str) -> str:
         """Say what a simulator's node belongs to: the notes of the elements at it, or the block it is inside of.
@@ -189,7 +203,7 @@ def _is_part(device: str, element: Element) -> bool:
     """Tell whether a device of the deck is an element: a bond's have a letter before, a diode's _f or _r after."""
     name = element.name.lower()
     if isinstance(element, BondInstance | Occupation):
-        return re.fullmatch(rf"[nrxdb]?{name}(_[fr])?", device) is not None
+        return re.fullmatch(rf"[nrxdmb]?{name}(_[fr])?", device) is not None
     return device == name
 
 
@@ -221,19 +235,4 @@ def element_nets(element: Element) -> tuple[str, ...]:
     """Return the nets of an element."""
     if isinstance(element, BlockInstance):
         return tuple(element.nets.values())
-    fields = (
-        "a",
-        "b",
-        "level_a",
-        "level_b",
-        "plus",
-        "minus",
-        "into",
-        "out_of",
-        "held",
-        "gate",
-        "out",
-        "level",
-        "potential",
-    )
-    return tuple(net for net in (getattr(element, name, "") for name in fields) if net)
+    return tuple(net for net in (getattr(element, name, "") for name in _NET_FIELDS) if net)

@@ -11,12 +11,13 @@ from hgesim.circuit import (
     Occupation,
     Resistor,
     Transconductance,
+    VoltageSource,
     electrode_net,
     level_net,
     occupation_net,
     site_net,
 )
-from hgesim.network import Hopping, Network
+from hgesim.network import Gf180Nmos, Hopping, Memristor, Network, Nmos
 
 __all__ = ["interacting_sites", "level_sites", "network_elements"]
 
@@ -40,9 +41,13 @@ def network_elements(network: Network, site_capacitance: float = 0.0) -> tuple[E
     Returns
     -------
     tuple of Element
-        Levels, leaks, capacitances, then bonds in the network's order.
+        Body voltages, levels, leaks, capacitances, then bonds in the network's order. The state of memristive bond
+        number k is the net ``g_bond_<k>``.
     """
-    parts: list[Element] = []
+    bodies = _bodies(network)
+    parts: list[Element] = [
+        VoltageSource(f"v{net}", net, "0", Dc(volt), "body of transistors") for volt, net in bodies.items() if volt
+    ]
     gated = level_sites(network)
     for number, site in enumerate(network.site_labels):
         note = f"site {site}"
@@ -57,8 +62,21 @@ def network_elements(network: Network, site_capacitance: float = 0.0) -> tuple[E
     for count, ((a, b), law) in enumerate(zip(network.bond_sites.tolist(), network.bond_laws, strict=True)):
         levels = tuple(_level_of(network, end) for end in (a, b)) if isinstance(law, Hopping) else ("", "")
         note = f"bond {labels[a]}-{labels[b]}"
-        parts.append(BondInstance(f"bond_{count}", nets[a], nets[b], law, levels[0], levels[1], note))
+        if isinstance(law, Nmos | Gf180Nmos):
+            gate = electrode_net(law.gate)
+            parts.append(
+                BondInstance(f"bond_{count}", nets[a], nets[b], law, note=note, gate=gate, body=bodies[law.body])
+            )
+            continue
+        state = f"g_bond_{count}" if isinstance(law, Memristor) else ""
+        parts.append(BondInstance(f"bond_{count}", nets[a], nets[b], law, levels[0], levels[1], note, state=state))
     return tuple(parts)
+
+
+def _bodies(network: Network) -> dict[float, str]:
+    """Return the net of each voltage at which transistors have their body."""
+    volts = sorted({law.body for law in network.bond_laws if isinstance(law, Nmos | Gf180Nmos)})
+    return {volt: f"body_{count}" if volt else "0" for count, volt in enumerate(volts)}
 
 
 def level_sites(network: Network) -> set[int]:

@@ -167,7 +167,7 @@ class Experiment:
     def _refuse_missing_parts(self, dialect: str) -> None:
         """Look for foundry models and compile the bond before a folder is made that would stay empty."""
         circuit = self.design.circuit
-        if any(block.models == "gf180" for block in circuit.blocks):
+        if circuit.foundry:
             gf180_models()
         if uses_osdi(circuit, dialect):
             compile_bond(verilog_a(circuit))

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from hgesim.netlist.bonds import BOND_VA, verilog_a
 from hgesim.netlist.files import DECK, deck_files, write_files
 from hgesim.netlist.pyspice import to_pyspice
-from hgesim.netlist.writer import DIALECTS, uses_osdi, write_deck
+from hgesim.netlist.verilog import uses_osdi, verilog_a
+from hgesim.netlist.writer import DIALECTS, write_deck
 
-__all__ = [
-    "BOND_VA",
-    "DECK",
-    "DIALECTS",
-    "deck_files",
-    "to_pyspice",
-    "uses_osdi",
-    "verilog_a",
-    "write_deck",
-    "write_files",
-]
+__all__ = ["DECK", "DIALECTS", "deck_files", "to_pyspice", "uses_osdi", "verilog_a", "write_deck", "write_files"]

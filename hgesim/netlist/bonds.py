@@ -1,52 +1,20 @@
-"""The dopant bond in both dialects: Verilog-A for engines with OSDI, a B-source for those without.
+"""Bonds as netlist lines: native devices where there are, else Verilog-A or, for engines without OSDI, B-sources.
 
-Both are the same expression (see `hgesim.network.laws`): with x = (level - potential)/2kT at each end,
-``I = rate exp(-D) (exp(s) - exp(-s)) / (2 cosh x_a  2 cosh x_b)``, D the smoothed absolute difference of the levels and
-s the difference of the potentials, both over 2kT. Written as exp of a sum of logarithms it never overflows: the
-exponents are at most D's rounding above zero, whatever Newton tries.
+Hopping is the same expression in both dialects (see `hgesim.network.laws`): with x = (level - potential)/2kT at each
+end, ``I = rate exp(-D) (exp(s) - exp(-s)) / (2 cosh x_a  2 cosh x_b)``, D the smoothed absolute difference of the
+levels and s the difference of the potentials, both over 2kT. Written as exp of a sum of logarithms it never overflows:
+the exponents are at most D's rounding above zero, whatever Newton tries.
 """
 
 from __future__ import annotations
 
 from hgesim.circuit import BondInstance, Occupation
 from hgesim.design.circuit import Circuit
-from hgesim.network import Hopping, Ohmic, Sinh
+from hgesim.network import Diode, Gf180Nmos, Hopping, Memristor, Nmos, Ohmic, Sinh, SpaceCharge
+from hgesim.network.model import BOLTZMANN_EV
 from hgesim.units import spice_number
 
-__all__ = ["BOND_VA", "HOPPING_SUBCKT", "OCCUPATION_VA", "bond_lines", "occupation_line", "verilog_a"]
-
-BOND_VA = """// Mean-field hopping between two localised sites: written by hgesim.
-// Ports: potentials pa, pb (they carry the current) and levels la, lb (they carry none).
-`include "disciplines.vams"
-module hopbond(pa, pb, la, lb);
-  inout pa, pb, la, lb;
-  electrical pa, pb, la, lb;
-  (* type="instance" *) parameter real rate = 1e-9 from [0:inf); // ampere, tunnelling factor included
-  parameter real kt = 0.00663; // eV
-  real d, gap, xa, xb, s, log_weight;
-  analog begin
-    d = (V(la) - V(lb)) / (2.0 * kt);
-    gap = sqrt(d * d + 0.01) - 0.1;
-    xa = abs(V(la) - V(pa)) / (2.0 * kt);
-    xb = abs(V(lb) - V(pb)) / (2.0 * kt);
-    s = (V(pa) - V(pb)) / (2.0 * kt);
-    log_weight = -gap - xa - xb - ln(1.0 + exp(-2.0 * xa)) - ln(1.0 + exp(-2.0 * xb));
-    I(pa, pb) <+ rate * (limexp(log_weight + s) - limexp(log_weight - s));
-  end
-endmodule
-"""
-
-# A tanh bears whatever Newton tries; its rounding near 0 does not matter, as levels feel differences of n only.
-OCCUPATION_VA = """
-// Mean occupation of a site, as the voltage of port n: 1 siemens to ground and the occupation as a current.
-// Ports: n, level eps and potential mu (they carry no current).
-module occupation(n, eps, mu);
-  inout n, eps, mu;
-  electrical n, eps, mu;
-  parameter real kt = 0.00663; // eV
-  analog I(n) <+ V(n) - 0.5 + 0.5 * tanh((V(eps) - V(mu)) / (2.0 * kt));
-endmodule
-"""
+__all__ = ["HOPPING_SUBCKT", "bond_definitions", "bond_lines", "occupation_line"]
 
 # Newton may try absurd voltages, and a B-source that overflows ends the run: so differences stop at 1e4 (of 2kT) and
 # exponents, which never exceed 0.1 at voltages that make sense, at 1.
@@ -63,9 +31,43 @@ b1 pa pb i={{rate}}*(exp(min(1,{_LOG}+{_S}))-exp(min(1,{_LOG}-{_S})))
 """
 
 
-def verilog_a(circuit: Circuit) -> str:
-    """Return the text of ``bond.va``: what the circuit's bonds and occupations need."""
-    return BOND_VA + (OCCUPATION_VA if circuit.interacts else "")
+_SPACE_CHARGE_SUBCKT = """* space-charge bond for engines without OSDI: the same expression as the Verilog-A bond
+.subckt spacebond a b conductance=1e-06 onset=1e+00 power=2e+00
+b1 a b i={conductance}*v(a,b)*(1+pow(min(1e+06,abs(v(a,b))/{onset}),{power-1}))
+.ends spacebond
+"""
+
+_MEMRISTOR_SUBCKT = """* memristive bond for engines without OSDI: the same expressions as the Verilog-A bond
+.subckt membond a b g minimum=1e-05 maximum=1e-03 potentiation=1e-03 depression=5e-01 up=6e+00 down=1e+00
+b1 a b i=({minimum}*(1-v(g))+{maximum}*v(g))*v(a,b)
+b2 g 0 i=exp(-min(60,{down}*abs(v(a,b))))*v(g)-{potentiation/depression}*exp(min(60,{up}*abs(v(a,b))))*(1-v(g))
+c1 g 0 {1/depression}
+.ends membond
+"""
+
+_SUBCKTS: dict[type, str] = {
+    Hopping: HOPPING_SUBCKT, SpaceCharge: _SPACE_CHARGE_SUBCKT, Memristor: _MEMRISTOR_SUBCKT,
+}  # fmt: skip
+
+# Capacitances of the ALD1106 card of circuits/discrete/models.sp, and its size: only kp w/l means something.
+_ALD1106 = "cgso=4e-08 cgdo=1e-08 cbd=5e-13 cbs=5e-13"
+_ALD1106_SIZE = "w=2e-05 l=1e-05"
+_GF180_SIZE = "w=2e-06 l=2e-06"
+
+
+def bond_definitions(circuit: Circuit, dialect: str) -> list[str]:
+    """Return models or subcircuits of the laws that no native device stands for, and of the occupations."""
+    if dialect != "osdi":
+        return [text for law, text in _SUBCKTS.items() if law in circuit.laws]
+    kt = f" kt={spice_number(circuit.bond_temperature * BOLTZMANN_EV)}"
+    used = (
+        ("hopbond", kt, Hopping in circuit.laws),
+        ("occupation", kt, circuit.interacts),
+        ("spacebond", "", SpaceCharge in circuit.laws),
+        ("membond", "", Memristor in circuit.laws),
+    )
+    lines = [f".model {name} {name}{values}" for name, values, needed in used if needed]
+    return [*lines, ""] if lines else []
 
 
 def occupation_line(site: Occupation, dialect: str, two_kt: float) -> str:
@@ -88,29 +90,50 @@ def bond_lines(bond: BondInstance, dialect: str, two_kt: float, thermal_voltage:
     two_kt : float
         Twice the thermal energy of the network, in eV.
     thermal_voltage : float
-        Of the simulator, in volt: the emission coefficient of a sinh bond's diodes is its scale over this.
+        Of the simulator, in volt: the emission coefficient of a diode is its scale over this.
 
     Returns
     -------
     list of str
         Netlist lines without comments.
     """
-    law = bond.law
+    law, ends, number = bond.law, f"{bond.a} {bond.b}", spice_number
     if isinstance(law, Ohmic):
-        return [f"r{bond.name} {bond.a} {bond.b} {spice_number(1.0 / law.conductance)}"]
+        return [f"r{bond.name} {ends} {number(1.0 / law.conductance)}"]
     if isinstance(law, Sinh):
         # Two antiparallel diodes: Is (exp(v/nVt) - 1) - Is (exp(-v/nVt) - 1) = 2 Is sinh(v/nVt). Below -3 nVt ngspice
         # uses a power law in the place of the reverse diode's exponential: at most 5e-5 of the bond's current.
-        saturation = spice_number(law.conductance * law.scale / 2)
-        emission = spice_number(law.scale / thermal_voltage)
-        model = f"d_{bond.name}"
+        card = _diode_card(bond.name, law.conductance * law.scale / 2, law.scale / thermal_voltage)
+        return [card, f"d{bond.name}_f {ends} d_{bond.name}", f"d{bond.name}_r {bond.b} {bond.a} d_{bond.name}"]
+    if isinstance(law, Diode):
+        card = _diode_card(bond.name, law.saturation, law.emission * two_kt / 2 / thermal_voltage)
+        return [card, f"d{bond.name} {f'{bond.b} {bond.a}' if law.anode else ends} d_{bond.name}"]
+    if isinstance(law, Nmos):
+        card = _pairs(
+            vto=law.threshold, kp=law.gain / 2, lambda_=law.modulation, gamma=law.body_effect, phi=law.surface
+        )
         return [
-            f".model {model} d(is={saturation} n={emission})",
-            f"d{bond.name}_f {bond.a} {bond.b} {model}",
-            f"d{bond.name}_r {bond.b} {bond.a} {model}",
+            f".model m_{bond.name} nmos(level=1 {card} {_ALD1106})",
+            f"m{bond.name} {bond.a} {bond.gate} {bond.b} {bond.body} m_{bond.name} {_ALD1106_SIZE}",
         ]
-    assert isinstance(law, Hopping)
-    nets = f"{bond.a} {bond.b} {bond.level_a} {bond.level_b}"
-    if dialect == "osdi":
-        return [f"n{bond.name} {nets} hopbond rate={spice_number(law.rate)}"]
-    return [f"x{bond.name} {nets} hopbond rate={spice_number(law.rate)} two_kt={spice_number(two_kt)}"]
+    if isinstance(law, Gf180Nmos):
+        return [f"x{bond.name} {bond.a} {bond.gate} {bond.b} {bond.body} nfet_03v3 {_GF180_SIZE} {_pairs(m=law.units)}"]
+    if isinstance(law, SpaceCharge):
+        call = f"{ends} spacebond {_pairs(conductance=law.conductance, onset=law.onset, power=law.power)}"
+    elif isinstance(law, Memristor):
+        rates = _pairs(potentiation=law.potentiation, depression=law.depression)
+        slopes = _pairs(up=law.potentiation_slope, down=law.depression_slope)
+        call = f"{ends} {bond.state} membond {_pairs(minimum=law.minimum, maximum=law.maximum)} {rates} {slopes}"
+    else:
+        assert isinstance(law, Hopping)
+        call = f"{ends} {bond.level_a} {bond.level_b} hopbond {_pairs(rate=law.rate)}"
+        call += "" if dialect == "osdi" else f" {_pairs(two_kt=two_kt)}"
+    return [f"{'n' if dialect == 'osdi' else 'x'}{bond.name} {call}"]
+
+
+def _diode_card(name: str, saturation: float, emission: float) -> str:
+    return f".model d_{name} d({_pairs(**{'is': saturation, 'n': emission})})"
+
+
+def _pairs(**values: float) -> str:
+    return " ".join(f"{name.rstrip('_')}={spice_number(value)}" for name, value in values.items())

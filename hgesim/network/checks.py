@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hgesim.errors import RequestError, nearest
 from hgesim.names import check_label, check_unique
-from hgesim.network.laws import Hopping, law_problem
+from hgesim.network.laws import Hopping, gate_label, law_problem
 
 if TYPE_CHECKING:
     from hgesim.network.model import Network
@@ -157,17 +157,27 @@ def _check_bonds(network: Network) -> None:
         if i == j:
             raise RequestError("network.self-loop", "both ends on one node", place=place, remedy="remove the bond")
         if problem := law_problem(law):
-            raise RequestError("network.bad-bond", problem, place=place, remedy="use a positive finite number")
+            raise RequestError("network.bad-bond", problem, place=place, remedy="see the law's documentation")
         if isinstance(law, Hopping) and i >= network.n_sites and j >= network.n_sites:
             raise RequestError(
                 "network.bad-bond", "hopping between two electrodes", place=place, remedy="use ohmic or sinh"
+            )
+        if hasattr(law, "gate") and law.gate not in network.electrode_labels:
+            raise RequestError(
+                "network.no-electrode",
+                f"gate {law.gate!r} is no electrode",
+                place=place,
+                remedy=nearest(str(law.gate), network.electrode_labels),
             )
 
 
 def _check_paths(network: Network) -> None:
     n = network.n_sites
     degree = np.bincount(network.bond_sites.ravel(), minlength=n + network.n_electrodes)
+    gates = {gate_label(law) for law in network.bond_laws}  # a gate need not be bonded
     for node in np.flatnonzero(degree == 0):
+        if node >= n and network.electrode_labels[node - n] in gates and node != n + network.output:
+            continue
         if node < n:
             raise RequestError(
                 "network.isolated-site", "no bond", place=f"site {network.site_labels[node]}", remedy="bond or drop it"

@@ -5,7 +5,9 @@ The unknown is the occupation n of each site, n = 1/(1 + exp((eps - mu)/kT)). In
 rounded |d|: the balance of the Miller-Abrahams rates themselves, and the same function as that of `hgesim.network.laws`
 (at an electrode n = 1/2). Without interaction G is known before the iteration, so that an iteration costs one
 exponential for each site and no more; the Jacobian is an M-matrix with entries of the size of the rates, however much a
-site blocks. Currents that are given back are computed in the form that keeps its digits at small drive.
+site blocks. Currents that are given back are computed in the form that keeps its digits at small drive, and changed by
+what Kirchhoff's law still lacks there: next to a bond of high rate the potential that decides is too near to its
+neighbour's for the digits of a potential.
 """
 
 from __future__ import annotations
@@ -142,7 +144,10 @@ def _matrix(
     out: FloatArray,
     error: FloatArray,
 ) -> None:
-    """Fill in d(error)/d(occupation) at fixed levels, the part that leaves for good, and the error, leak apart."""
+    """Fill in d(current out of a node)/d(occupation) at fixed levels, what leaves for good, and the error, leak apart.
+
+    The matrix has a row for each node and a column for each site: the top of it is the Jacobian.
+    """
     matrix[:] = 0.0
     out[:] = 0.0
     error[:] = 0.0
@@ -153,16 +158,15 @@ def _matrix(
         if i < n:
             error[i] += along - back
             matrix[i, i] += by_i
+            matrix[j, i] -= by_i
+            if j >= n:
+                out[i] += by_i
         if j < n:
             error[j] -= along - back
             matrix[j, j] += by_j
-        if i < n and j < n:
             matrix[i, j] -= by_j
-            matrix[j, i] -= by_i
-        elif i < n:
-            out[i] += by_i
-        elif j < n:
-            out[j] += by_j
+            if i >= n:
+                out[j] += by_j
 
 
 @compiled
@@ -189,10 +193,22 @@ def _interact(
             if j < n:
                 change -= coulomb[j, k]
             change *= lift
-            if i < n:
-                matrix[i, k] += change
-            if j < n:
-                matrix[j, k] -= change
+            matrix[i, k] += change
+            matrix[j, k] -= change
+
+
+@compiled
+def _leak(
+    leak: float, kt: float, full: FloatArray, free: FloatArray, coulomb: FloatArray, matrix: FloatArray, out: FloatArray
+) -> None:
+    """Add what leaks to ground."""
+    if leak > 0:
+        for i in range(len(out)):
+            by_leak = leak * kt / max(full[i] * free[i], TINY)
+            matrix[i, i] += by_leak
+            out[i] += by_leak
+            for j in range(len(coulomb)):
+                matrix[i, j] += leak * coulomb[i, j]
 
 
 @compiled
@@ -296,7 +312,8 @@ def solve_points(
     iterations, residual = np.zeros(points, np.int64), np.full(points, np.inf)
     eps, full, free = np.zeros(nodes), np.full(nodes, 0.5), np.full(nodes, 0.5)
     up, down, bend = np.zeros(bonds), np.zeros(bonds), np.zeros(bonds)
-    matrix, out, error, order = np.zeros((n, n)), np.zeros(n), np.zeros(n), np.arange(n)
+    matrix, out, error, order = np.zeros((nodes, n)), np.zeros(n), np.zeros(n), np.arange(n)
+    jacobian = matrix[:n]
     work, potential = np.zeros((5, nodes)), np.zeros(nodes)
     interacts = len(coulomb) > 0
     for p in range(points):
@@ -315,24 +332,25 @@ def solve_points(
                         level += coulomb[i, j] * (full[j] - reference[j])
                     eps[i] = level
                 _rates(ends, rate, eps, unit, kink, up, down, bend)
-            if settled:
-                break
             _matrix(ends, up, down, full, free, n, matrix, out, error)
             if interacts:
                 _interact(ends, up, down, bend, full, free, unit, coulomb, n, matrix)
+            _leak(leak, kt, full[:n], free[:n], coulomb, matrix, out)
             for i in range(n):
-                if leak > 0:
-                    error[i] += leak * (eps[i] + excess[p, i])
-                    by_leak = leak * kt / max(full[i] * free[i], TINY)
-                    matrix[i, i] += by_leak
-                    out[i] += by_leak
-                    if interacts:
-                        for j in range(n):
-                            matrix[i, j] += leak * coulomb[i, j]
-                error[i] = -error[i]
-            if not (_factor(matrix, order) if interacts else _factor_balance(matrix, out)):
+                potential[i] = eps[i] + excess[p, i]
+                error[i] = -error[i] - leak * potential[i]
+            if settled:
+                _check(ends, rate, kink, unit, leak, potential, eps, n, work, currents[p])
+                error[:] = -work[0, :n]
+            if not (_factor(jacobian, order) if interacts else _factor_balance(jacobian, out)):
+                settled = False
                 break
-            _solve(matrix, order, error)
+            _solve(jacobian, order, error)
+            if settled:
+                for e in range(electrodes):
+                    for i in range(n):
+                        currents[p, e] -= matrix[n + e, i] * error[i]
+                break
             largest = 0.0
             for i in range(n):
                 more = max(full[i] + error[i], share * full[i])
@@ -346,10 +364,7 @@ def solve_points(
             if not largest < np.inf:
                 break
             settled = largest < last
-        for i in range(n):
-            potential[i] = eps[i] + excess[p, i]
         if settled:
-            _check(ends, rate, kink, unit, leak, potential, eps, n, work, currents[p])
             good, worst = True, 0.0
             for i in range(n):
                 if abs(work[0, i]) > relative * work[1, i] + floor * work[2, i]:
@@ -394,7 +409,8 @@ def gradient_points(
     gradient, good = np.zeros((points, electrodes)), np.zeros(points, np.bool_)
     eps, full, free = np.zeros(nodes), np.full(nodes, 0.5), np.full(nodes, 0.5)
     up, down, bend = np.zeros(bonds), np.zeros(bonds), np.zeros(bonds)
-    matrix, out, error, order = np.zeros((n, n)), np.zeros(n), np.zeros(n), np.arange(n)
+    matrix, out, error, order = np.zeros((nodes, n)), np.zeros(n), np.zeros(n), np.arange(n)
+    jacobian = matrix[:n]
     weight, by_level = np.zeros(nodes), np.zeros(nodes)
     for p in range(points):
         eps[:n], eps[n:] = levels[p], volts[p]
@@ -403,36 +419,13 @@ def gradient_points(
         _matrix(ends, up, down, full, free, n, matrix, out, error)
         if len(coulomb):
             _interact(ends, up, down, bend, full, free, unit, coulomb, n, matrix)
-        for i in range(n):
-            if leak > 0:
-                by_leak = leak * kt / max(full[i] * free[i], TINY)
-                matrix[i, i] += by_leak
-                out[i] += by_leak
-                if len(coulomb):
-                    for j in range(n):
-                        matrix[i, j] += leak * coulomb[i, j]
-        good[p] = _factor(matrix, order) if len(coulomb) else _factor_balance(matrix, out)
+        _leak(leak, kt, full[:n], free[:n], coulomb, matrix, out)
+        good[p] = _factor(jacobian, order) if len(coulomb) else _factor_balance(jacobian, out)
         if not good[p]:
             continue
         weight[:] = 0.0
-        for b in range(bonds):
-            i, j = ends[0, b], ends[1, b]
-            if i == output or j == output:
-                sign = 1.0 if i == output else -1.0
-                if i < n:
-                    weight[i] += sign * (free[j] * up[b] + full[j] * down[b])
-                if j < n:
-                    weight[j] -= sign * (full[i] * up[b] + free[i] * down[b])
-                if len(coulomb):
-                    lift = sign * (
-                        full[i] * free[j] * up[b] * (1.0 - bend[b]) + full[j] * free[i] * down[b] * (1.0 + bend[b])
-                    )
-                    for k in range(n):
-                        if i < n:
-                            weight[k] += lift / unit * coulomb[i, k]
-                        if j < n:
-                            weight[k] -= lift / unit * coulomb[j, k]
-        _solve_transposed(matrix, order, weight[:n])
+        weight[:n] = matrix[output]
+        _solve_transposed(jacobian, order, weight[:n])
         weight[output] = -1.0
         by_level[:] = 0.0
         for b in range(bonds):

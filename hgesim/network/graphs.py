@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import MISSING
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hgesim.errors import RequestError, nearest
 from hgesim.names import label_text
 from hgesim.network.checks import ROLES, is_whole
 from hgesim.network.disc import disc_levers
-from hgesim.network.laws import LAWS, UNITS, FloatArray, Hopping, Law, law_name, law_values
+from hgesim.network.laws import LABELS, LAWS, UNITS, Diode, FloatArray, Hopping, Law, law_name, law_values
 from hgesim.network.model import Network
 from hgesim.units import parse_quantity
 
@@ -26,7 +27,7 @@ NODE_ATTRIBUTES = {
     "dopant": {"kind", "pos", "x", "y", "level", "levers", "coulomb", "reference"},
     "node": {"kind", "pos", "x", "y"},
 }
-EDGE_ATTRIBUTES = {"law", "rate", "conductance", "scale"}
+EDGE_ATTRIBUTES = {"law", *LABELS, *UNITS}
 GRAPH_ATTRIBUTES = {"name", "temperature", "site_leak", "meta"}
 LEVER, META, COULOMB = "lever_", "meta_", "coulomb_"
 
@@ -50,7 +51,10 @@ def from_graph(
         interact ``coulomb`` (a dict, other dopant to eV; each pair once or twice) or ``coulomb_<dopant>``, and
         ``reference`` (occupation at which it is neutral, 0 where not given).
         Edge attributes: ``law`` = ``hopping`` with ``rate`` (A), ``sinh`` with ``conductance`` (S) and ``scale`` (V),
-        or ``ohmic`` with ``conductance``; without ``law`` the parameters tell.
+        ``ohmic`` with ``conductance``, ``space_charge`` with ``conductance``, ``onset`` (V) and ``power``, ``diode``
+        with ``saturation`` (A), ``emission`` and ``anode`` (the label of one of its two nodes), or ``memristor``,
+        ``nmos`` and ``gf180_nmos`` with the parameters of their classes, ``gate`` being the label of an electrode;
+        what has a default may be left out. Without ``law`` the parameters tell.
         Graph attributes: ``temperature`` (K), ``site_leak`` (S), ``meta`` or ``meta_<name>``; ``name`` is ignored.
     temperature, site_leak : float or str, optional
         In the place of the graph's own; 77 K and 0 S where neither is given.
@@ -91,7 +95,7 @@ def from_graph(
     bonds, laws = [], []
     for first, second, data in graph.edges(data=True):
         place = f"bond {label_text(first)}-{label_text(second)}"
-        law = _law(data, place)
+        law = _law(data, (label_text(first), label_text(second)), place)
         for end in (first, second):
             if isinstance(law, Hopping) and kinds[end] == "node":
                 raise RequestError(
@@ -175,7 +179,10 @@ def to_graph(network: Network) -> nx.MultiGraph[str]:
         graph.add_node(label, kind="electrode", role=role, number=k, **_place(network.electrode_positions[k]))
     labels = network.site_labels + network.electrode_labels
     for (i, j), law in zip(network.bond_sites.tolist(), network.bond_laws, strict=True):
-        graph.add_edge(labels[i], labels[j], law=law_name(law), **law_values(law))
+        values = law_values(law)
+        if isinstance(law, Diode):
+            values["anode"] = labels[(i, j)[law.anode]]
+        graph.add_edge(labels[i], labels[j], law=law_name(law), **values)
     return graph
 
 
@@ -232,7 +239,7 @@ def _numbered(electrodes: dict[Any, dict[str, Any]]) -> list[Any]:
     return sorted(electrodes, key=numbers.__getitem__)
 
 
-def _law(data: Mapping[str, Any], place: str) -> Law:
+def _law(data: Mapping[str, Any], ends: tuple[str, str], place: str) -> Law:
     _known(data, EDGE_ATTRIBUTES, place)
     given = set(data) - {"law"}
     told = [name for name, law in LAWS.items() if given == set(law.__dataclass_fields__)]
@@ -240,13 +247,24 @@ def _law(data: Mapping[str, Any], place: str) -> Law:
     if name not in LAWS:
         code = "network.bad-bond" if name else "network.missing-attribute"
         raise RequestError(code, f'law "{name}"' if name else "no law", place=place, remedy=nearest(str(name), LAWS))
-    wanted = list(LAWS[name].__dataclass_fields__)
-    if given != set(wanted):
+    parameters = LAWS[name].__dataclass_fields__
+    wanted = [key for key, field in parameters.items() if field.default is MISSING or key in LABELS]
+    if not set(wanted) <= given <= set(parameters):
         have = ", ".join(sorted(given)) or "nothing"
         raise RequestError(
             "network.missing-attribute", f"{name} with {have}", place=place, remedy=f"give {' and '.join(wanted)}"
         )
-    return LAWS[name](**{key: parse_quantity(data[key], UNITS[key], place=f"{place}, {key}") for key in wanted})
+    values: dict[str, Any] = {
+        key: parse_quantity(data[key], UNITS[key], place=f"{place}, {key}") for key in given.difference(LABELS)
+    }
+    if "gate" in given:
+        values["gate"] = label_text(data["gate"])
+    if "anode" in given:
+        anode = label_text(data["anode"])
+        if anode not in ends:
+            raise RequestError("network.bad-bond", f'anode "{anode}"', place=place, remedy=nearest(anode, ends))
+        values["anode"] = ends.index(anode)
+    return LAWS[name](**values)
 
 
 def _position(data: Mapping[str, Any], place: str) -> tuple[float, float]:

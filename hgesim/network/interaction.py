@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hgesim.network.groups import by_gates
 from hgesim.network.large import adjoint_large, solve_large
 from hgesim.network.laws import KINK, BondState, FloatArray
 from hgesim.network.occupation import fill, settle
@@ -27,6 +28,7 @@ from hgesim.network.solver import (
     compiled_adjoint,
     compiled_bonds,
     complete_solution,
+    electrode_currents,
     evaluate,
     jacobian,
     kernels,
@@ -158,7 +160,10 @@ def _newton_arrays(circuit: Circuit, volts: FloatArray, excess: FloatArray, most
         step = solve_rows(matrix, -error, 1.0 / np.maximum(np.abs(matrix).max(axis=2), 1e-290))
         small = np.all(np.abs(step) < STEP, axis=1)
         excess += np.where(done[:, None], 0.0, np.clip(step, -circuit.limit, circuit.limit))
-    currents = -(state.current @ circuit.incidence)[:, n:]
+    by_excess = _by_excess(circuit, state, jacobian(circuit, state)[0], excess)
+    step = solve_rows(by_excess, -error, 1.0 / np.maximum(np.abs(by_excess).max(axis=2), 1e-290))
+    lift = np.einsum("pij,pj->pi", _lift(circuit, excess), step)
+    currents = electrode_currents(circuit, state, step + lift, lift)
     residual = np.max(np.abs(error) / np.maximum(total + FLOOR / RELATIVE * diagonal, 1e-290), axis=1)
     return State(excess, levels, currents, done, count, residual)
 
@@ -200,4 +205,5 @@ def adjoint_any(circuit: Circuit, volts: FloatArray, solution: Solution) -> Floa
     weight[:, circuit.output] = -1.0
     share = weight @ circuit.incidence.T
     by_node = (share * (state.mu_i + state.eps_i)) @ out + (share * (state.mu_j + state.eps_j)) @ into
-    return np.asarray(by_node[:, n:] + (by_node[:, :n] + circuit.leak * weight[:, :n]) @ circuit.levers)
+    by_gate = by_gates(circuit.groups, np.concatenate([mu, volts], axis=1), volts, share)
+    return np.asarray(by_node[:, n:] + by_gate + (by_node[:, :n] + circuit.leak * weight[:, :n]) @ circuit.levers)

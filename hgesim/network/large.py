@@ -9,8 +9,9 @@ import scipy.sparse
 from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 
+from hgesim.network.groups import by_gates
 from hgesim.network.laws import BondState, FloatArray
-from hgesim.network.solver import FLOOR, RELATIVE, STEP, Circuit, evaluate, first_guess
+from hgesim.network.solver import FLOOR, RELATIVE, STEP, Circuit, electrode_currents, evaluate, first_guess
 
 __all__ = ["adjoint_large", "solve_large"]
 
@@ -47,7 +48,10 @@ def solve_large(
                 break
             fallbacks += stages == 1
         mu[point], most, residual = here, max(most, count), max(residual, last)
-        currents[point] = -_flow(circuit, state.current[0])[circuit.n_sites :]
+        matrix = _jacobian(circuit, state)
+        slope = np.maximum(matrix.diagonal(), 1e-290)
+        error = _flow(circuit, state.current[0])[: circuit.n_sites] + circuit.leak * here
+        currents[point] = electrode_currents(circuit, state, _factor(matrix, slope).solve(-error / slope)[None])[0]
     return currents, mu, (most, residual, fallbacks), done
 
 
@@ -105,7 +109,8 @@ def adjoint_large(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> FloatA
     at_output = (i == circuit.output).astype(float) - (j == circuit.output)
     gradient = np.zeros_like(volts)
     for point in range(len(volts)):
-        state = evaluate(circuit, mu[point : point + 1], volts[point : point + 1])
+        here, ends = mu[point : point + 1], volts[point : point + 1]
+        state = evaluate(circuit, here, ends)
         by_i, by_j = state.mu_i[0], state.mu_j[0]
         source = np.bincount(i, at_output * by_i, nodes) + np.bincount(j, at_output * by_j, nodes)
         matrix = _jacobian(circuit, state)
@@ -117,5 +122,6 @@ def adjoint_large(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> FloatA
         share = weight[i] - weight[j]
         potential = np.bincount(i, share * by_i, nodes) + np.bincount(j, share * by_j, nodes)
         level = np.bincount(i, share * state.eps_i[0], nodes) + np.bincount(j, share * state.eps_j[0], nodes)
-        gradient[point] = potential[n:] + level[n:] + level[:n] @ circuit.levers
+        by_gate = by_gates(circuit.groups, np.concatenate([here, ends], axis=1), ends, share[None])[0]
+        gradient[point] = potential[n:] + level[n:] + level[:n] @ circuit.levers + by_gate
     return gradient

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass, fields
 from typing import NamedTuple
@@ -9,12 +10,26 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LAWS", "BondState", "Hopping", "Law", "Ohmic", "Sinh", "hopping_state", "sinh_state"]
+from hgesim.network.junctions import MAX_EXPONENT, Diode, Memristor, SpaceCharge
+from hgesim.network.transistors import Gf180Nmos, Nmos
+
+__all__ = [
+    "LAWS",
+    "BondState",
+    "Hopping",
+    "Law",
+    "Ohmic",
+    "Sinh",
+    "flipped",
+    "gate_label",
+    "hopping_state",
+    "law_problem",
+    "sinh_state",
+]
 
 FloatArray = NDArray[np.float64]
 
 KINK = 0.1  # half-width, in units of 2kT, of the rounded corner of |eps_i - eps_j|
-MAX_EXPONENT = 300.0  # keeps a wild Newton guess finite; a bond at 300 scales carries no physical current
 
 
 @dataclass(frozen=True)
@@ -70,28 +85,85 @@ class Ohmic:
     conductance: float
 
 
-Law = Hopping | Sinh | Ohmic
-LAWS: dict[str, type[Hopping] | type[Sinh] | type[Ohmic]] = {"hopping": Hopping, "sinh": Sinh, "ohmic": Ohmic}
-UNITS = {"rate": "A", "conductance": "S", "scale": "V"}
+Law = Hopping | Sinh | Ohmic | SpaceCharge | Diode | Memristor | Nmos | Gf180Nmos
+LAWS: dict[str, type[Law]] = {
+    "hopping": Hopping,
+    "sinh": Sinh,
+    "ohmic": Ohmic,
+    "space_charge": SpaceCharge,
+    "diode": Diode,
+    "memristor": Memristor,
+    "nmos": Nmos,
+    "gf180_nmos": Gf180Nmos,
+}
+NAMES = {law: name for name, law in LAWS.items()}
+UNITS = {
+    "rate": "A",
+    "conductance": "S",
+    "scale": "V",
+    "onset": "V",
+    "power": "",
+    "saturation": "A",
+    "emission": "",
+    "minimum": "S",
+    "maximum": "S",
+    "potentiation": "Hz",
+    "depression": "Hz",
+    "potentiation_slope": "1/V",
+    "depression_slope": "1/V",
+    "body": "V",
+    "threshold": "V",
+    "gain": "A/V^2",
+    "modulation": "1/V",
+    "body_effect": "V^0.5",
+    "surface": "V",
+    "units": "",
+}
+LABELS = ("gate", "anode")  # fields that name a node: they have no unit
+ANY_SIGN, ZERO_TOO = ("body", "threshold"), ("modulation", "body_effect", "potentiation_slope", "depression_slope")
 
 
 def law_name(law: Law) -> str:
     """Return the name by which graphs and files call a law."""
-    return type(law).__name__.lower()
+    return NAMES[type(law)]
 
 
-def law_values(law: Law) -> dict[str, float]:
-    """Return the parameters of a law, in SI units, by name."""
-    return {field.name: float(getattr(law, field.name)) for field in fields(law)}
+def law_values(law: Law) -> dict[str, float | int | str]:
+    """Return the parameters of a law, in SI units, by name; a gate is a label and an anode 0 or 1."""
+    values = {field.name: getattr(law, field.name) for field in fields(law)}
+    return {name: value if name in LABELS else float(value) for name, value in values.items()}
+
+
+def gate_label(law: Law) -> str:
+    """Return the label of the electrode that is the gate of a bond, or the empty text."""
+    return law.gate if isinstance(law, Nmos | Gf180Nmos) else ""
+
+
+def flipped(law: Law) -> Law:
+    """Return the law of the same bond with its two nodes named the other way round."""
+    return dataclasses.replace(law, anode=1 - law.anode) if isinstance(law, Diode) and law.anode in (0, 1) else law
 
 
 def law_problem(law: object) -> str:
     """Say what is wrong with a law, or return the empty text."""
-    if not isinstance(law, Hopping | Sinh | Ohmic):
+    if not isinstance(law, Law):
         return f"{law!r} is no bond law"
-    for name, value in law_values(law).items():
-        if not (math.isfinite(value) and value > 0):
-            return f"{name} = {value:g} {UNITS[name]} is not a positive number"
+    for field in fields(law):
+        name, value = field.name, getattr(law, field.name)
+        if name in LABELS:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+            return f"{name} = {value!r} is not a number"
+        good = name in ANY_SIGN or value > 0 or (name in ZERO_TOO and value == 0)
+        if not (math.isfinite(value) and good):
+            kind = "finite" if name in ANY_SIGN else "zero or a positive" if name in ZERO_TOO else "a positive"
+            return f"{name} = {value:g} {UNITS[name]}".rstrip() + f" is not {kind} number".replace("finite", "a finite")
+    if isinstance(law, SpaceCharge) and law.power < 2:
+        return f"power = {law.power:g} is below 2"
+    if isinstance(law, Diode) and (isinstance(law.anode, bool) or law.anode not in (0, 1)):
+        return f"anode = {law.anode!r} is neither 0 nor 1"
+    if isinstance(law, Memristor) and law.maximum < law.minimum:
+        return f"maximum = {law.maximum:g} S is below minimum = {law.minimum:g} S"
     return ""
 
 

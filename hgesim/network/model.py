@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from hgesim.errors import RequestError, nearest
 from hgesim.network.checks import check_network, is_whole
 from hgesim.network.interaction import adjoint_any, solve_any
-from hgesim.network.laws import FloatArray, Law, law_name, law_values
+from hgesim.network.laws import FloatArray, Law, flipped, law_name, law_values
 from hgesim.network.solver import Circuit, Solution, compile_network, evaluate
 
 __all__ = ["BOLTZMANN_EV", "Network"]
@@ -54,10 +54,10 @@ class Network:
         In metre; NaN where unknown.
     bond_sites : array of int, (B, 2)
         Nodes at the ends.
-    bond_laws : tuple of Hopping, Sinh or Ohmic
-        Law of each bond.
+    bond_laws : tuple of Law
+        Law of each bond. A diode's anode is turned with its bond; a transistor's gate is an electrode by label.
     temperature : float
-        Of the hopping bonds, in kelvin.
+        Of the hopping bonds and the diodes, in kelvin; no other law has one.
     site_leak : float
         Conductance from every site to ground, in siemens.
     meta : tuple of (str, value)
@@ -101,12 +101,13 @@ class Network:
             given = getattr(self, name)
             object.__setattr__(self, name, _frozen(given if acts and np.size(given) else np.zeros(shape)))
         bonds = np.array(self.bond_sites, dtype=np.int64).reshape(-1, 2)
-        bonds = np.sort(bonds, axis=1)
+        turned, bonds = bonds[:, 0] > bonds[:, 1], np.sort(bonds, axis=1)
         if len(bonds) == len(self.bond_laws):
-            keys = [(*ends, repr(law)) for ends, law in zip(bonds.tolist(), self.bond_laws, strict=True)]
+            laws = [flipped(law) if turn else law for law, turn in zip(self.bond_laws, turned, strict=True)]
+            keys = [(*ends, repr(law)) for ends, law in zip(bonds.tolist(), laws, strict=True)]
             order = sorted(range(len(keys)), key=keys.__getitem__)
             bonds = bonds[order]
-            object.__setattr__(self, "bond_laws", tuple(self.bond_laws[b] for b in order))
+            object.__setattr__(self, "bond_laws", tuple(laws[b] for b in order))
         object.__setattr__(self, "bond_sites", _frozen(bonds, np.int64))
         object.__setattr__(self, "temperature", float(self.temperature))
         object.__setattr__(self, "site_leak", float(self.site_leak))
@@ -150,6 +151,11 @@ class Network:
     def interacts(self) -> bool:
         """Tell whether occupied sites lift each other's levels."""
         return bool(self.coulomb.any())
+
+    @property
+    def voltage_scale(self) -> float:
+        """Smallest voltage over which the current of a bond grows by e, in volt: kT/e of hopping; may be infinite."""
+        return self._circuit.scale
 
     @property
     def n_sites(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,23 @@ from numpy.typing import NDArray
 from hgesim.errors import RequestError
 from hgesim.network.checks import check_count
 from hgesim.network.disc import RIM, disc_levers, join_parts, ring
+from hgesim.network.junctions import Diode, Memristor, SpaceCharge
 from hgesim.network.laws import FloatArray, Hopping, Law, Ohmic, Sinh
 from hgesim.network.model import Network
 from hgesim.seeds import generator
 
-__all__ = ["LawFactory", "complete", "hopping", "lattice", "ohmic", "random_geometric", "sinh"]
+__all__ = [
+    "LawFactory",
+    "complete",
+    "diode",
+    "hopping",
+    "lattice",
+    "memristor",
+    "ohmic",
+    "random_geometric",
+    "sinh",
+    "space_charge",
+]
 
 LawFactory = Callable[[FloatArray, np.random.Generator], tuple[Law, ...]]
 """Makes the laws of bonds from their lengths in metre, (B,), and a random generator."""
@@ -34,7 +47,7 @@ def ohmic(conductance: float = 1e-6, spread: float = 0.5) -> LawFactory:
     """
 
     def make(lengths: FloatArray, random: np.random.Generator) -> tuple[Law, ...]:
-        return tuple(Ohmic(g) for g in (conductance * np.exp(random.normal(0.0, spread, len(lengths)))).tolist())
+        return tuple(Ohmic(conductance * factor) for factor in _factors(spread, lengths, random))
 
     return make
 
@@ -43,8 +56,56 @@ def sinh(conductance: float = 1e-6, scale: float = 0.1, spread: float = 0.5) -> 
     """Return a factory of sinh bonds with log-normal conductances (median in S) and one scale (V)."""
 
     def make(lengths: FloatArray, random: np.random.Generator) -> tuple[Law, ...]:
-        values = conductance * np.exp(random.normal(0.0, spread, len(lengths)))
-        return tuple(Sinh(g, scale) for g in values.tolist())
+        return tuple(Sinh(conductance * factor, scale) for factor in _factors(spread, lengths, random))
+
+    return make
+
+
+def space_charge(conductance: float = 1e-6, onset: float = 0.1, power: float = 2.0, spread: float = 0.5) -> LawFactory:
+    """Return a factory of space-charge-limited bonds: room-temperature devices in the place of hopping.
+
+    Parameters
+    ----------
+    conductance : float
+        Median, in siemens, of a bond of the median length; it falls with the length.
+    onset : float
+        Of a bond of the median length, in volt; it grows with the length squared, as every such law's does.
+    power : float
+        2 without traps, more with traps.
+    spread : float
+        Standard deviation of the conductance's natural logarithm, of unequal cross sections.
+    """
+
+    def make(lengths: FloatArray, random: np.random.Generator) -> tuple[Law, ...]:
+        factors, relative = _factors(spread, lengths, random), (lengths / np.median(lengths)).tolist()
+        return tuple(
+            SpaceCharge(conductance * factor / length, onset * length**2, power)
+            for factor, length in zip(factors, relative, strict=True)
+        )
+
+    return make
+
+
+def diode(saturation: float = 1e-12, emission: float = 2.0, spread: float = 0.5) -> LawFactory:
+    """Return a factory of diodes that point either way, with log-normal saturation currents (median in A)."""
+
+    def make(lengths: FloatArray, random: np.random.Generator) -> tuple[Law, ...]:
+        factors = _factors(spread, lengths, random)
+        anodes = random.integers(0, 2, len(lengths)).tolist()
+        return tuple(Diode(saturation * factor, emission, anode) for factor, anode in zip(factors, anodes, strict=True))
+
+    return make
+
+
+def memristor(junction: Memristor | None = None, spread: float = 0.5) -> LawFactory:
+    """Return a factory of memristive junctions like `junction`, both conductances log-normal by one factor a bond."""
+    like = Memristor() if junction is None else junction
+    if not isinstance(like, Memristor):
+        raise RequestError("network.bad-value", f"{like!r}", place="junction", remedy="a Memristor")
+
+    def make(lengths: FloatArray, random: np.random.Generator) -> tuple[Law, ...]:
+        factors = _factors(spread, lengths, random)
+        return tuple(replace(like, minimum=like.minimum * f, maximum=like.maximum * f) for f in factors)
 
     return make
 
@@ -56,6 +117,14 @@ def hopping(rate: float = 1e-9, localisation: float = 3e-9) -> LawFactory:
         return tuple(Hopping(r) for r in (rate * np.exp(-2.0 * (lengths - np.median(lengths)) / localisation)).tolist())
 
     return make
+
+
+def _factors(spread: float, lengths: FloatArray, random: np.random.Generator) -> list[float]:
+    """Draw a log-normal factor of median 1 for every bond."""
+    if not (isinstance(spread, int | float) and np.isfinite(spread) and spread >= 0):
+        raise RequestError("network.bad-value", f"{spread!r}", place="spread", remedy="zero or a positive number")
+    factors: list[float] = np.exp(random.normal(0.0, spread, len(lengths))).tolist()
+    return factors
 
 
 def lattice(rows: int, cols: int, *, seed: int = 0, electrodes: int = 4, law: LawFactory | None = None) -> Network:
@@ -72,7 +141,7 @@ def lattice(rows: int, cols: int, *, seed: int = 0, electrodes: int = 4, law: La
         earlier one took. Electrode 0 is the output, a quarter and five eighths of the way round are the inputs, the
         rest are controls.
     law : LawFactory, optional
-        `ohmic` or `sinh`; by default `ohmic()`.
+        `ohmic`, `sinh`, `space_charge`, `diode` or `memristor`; by default `ohmic()`.
 
     Returns
     -------
@@ -112,7 +181,7 @@ def random_geometric(
     electrodes : int
         As in `lattice`.
     law : LawFactory, optional
-        `ohmic` (default), `sinh` or `hopping`; with `hopping` the lever arms are those of the disc, levels are zero.
+        As in `lattice`, or `hopping`, with which the lever arms are those of the disc and levels are zero.
 
     Returns
     -------

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgesim.errors import HgeError
-from hgesim.network.laws import KINK, BondState, FloatArray, Hopping, Ohmic, Sinh, SiteState, hopping_state, sinh_state
+from hgesim.network.groups import Group, by_gates, make_groups
+from hgesim.network.laws import KINK, BondState, FloatArray, Hopping, SiteState, hopping_state
 from hgesim.network.occupation import cooled, fill
 
 if TYPE_CHECKING:
@@ -76,18 +77,15 @@ def _flat(values: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Circuit:
-    """A network as arrays, ready for evaluation. `hop`, `sinh` and `ohmic` are the bond numbers of each law."""
+    """A network as arrays, ready for evaluation: hopping bonds, and one group for each other law."""
 
     n_sites: int
     ends: tuple[NDArray[np.intp], NDArray[np.intp]]
     pairs: NDArray[np.intp]  # first bond of each run of bonds between the same two sites
     inner: NDArray[np.intp]  # bonds with a site at both ends
-    hop: NDArray[np.intp]
+    hop: NDArray[np.intp]  # numbers of the hopping bonds
     log_rate: FloatArray
-    sinh: NDArray[np.intp]
-    sinh_values: FloatArray  # (2, bonds): conductance, scale
-    ohmic: NDArray[np.intp]
-    conductance: FloatArray
+    groups: tuple[Group, ...]
     levels: FloatArray
     levers: FloatArray
     kt: float
@@ -137,12 +135,14 @@ class Circuit:
         return small and len(self.hop) == len(self.ends[0]) and kernels() is not None
 
     @property
+    def scale(self) -> float:
+        """Smallest voltage over which the current of a bond grows by e; infinite where none grows so steeply."""
+        return min([group.scale for group in self.groups] + [self.kt] * bool(len(self.hop)), default=np.inf)
+
+    @property
     def limit(self) -> float:
         """Largest Newton step in volt that the steepest law bears."""
-        limits = [4.0 * self.kt] if len(self.hop) else []
-        if len(self.sinh):
-            limits.append(4.0 * float(self.sinh_values[1].min()))
-        return min(limits, default=np.inf)
+        return 4.0 * self.scale
 
 
 class Result(NamedTuple):
@@ -172,9 +172,6 @@ def compile_network(network: Network) -> Circuit:
     key = i[inner] * nodes + j[inner]
     laws = network.bond_laws
     hop = np.array([b for b, law in enumerate(laws) if isinstance(law, Hopping)], dtype=np.intp)
-    sinh = np.array([b for b, law in enumerate(laws) if isinstance(law, Sinh)], dtype=np.intp)
-    ohmic = np.array([b for b, law in enumerate(laws) if isinstance(law, Ohmic)], dtype=np.intp)
-    sinh_values = [(law.conductance, law.scale) for law in laws if isinstance(law, Sinh)]
     return Circuit(
         n_sites=n,
         ends=(i, j),
@@ -182,10 +179,7 @@ def compile_network(network: Network) -> Circuit:
         inner=inner,
         hop=hop,
         log_rate=np.log([law.rate for law in laws if isinstance(law, Hopping)]),
-        sinh=sinh,
-        sinh_values=np.array(sinh_values, dtype=float).reshape(-1, 2).T,
-        ohmic=ohmic,
-        conductance=np.array([law.conductance for law in laws if isinstance(law, Ohmic)], dtype=float),
+        groups=make_groups(network),
         levels=network.levels,
         levers=network.levers,
         kt=network.kT,
@@ -215,13 +209,10 @@ def evaluate(circuit: Circuit, mu: FloatArray, volts: FloatArray, levels: FloatA
         part = _hopping(circuit, potential, levels, (i[circuit.hop], j[circuit.hop]))
         for whole, piece in zip(state, part, strict=True):
             whole[:, circuit.hop] = piece
-    drop = potential[:, i] - potential[:, j]
-    if len(circuit.sinh):
-        state.current[:, circuit.sinh], slope = sinh_state(drop[:, circuit.sinh], *circuit.sinh_values)
-        state.mu_i[:, circuit.sinh], state.mu_j[:, circuit.sinh] = slope, -slope
-    if len(circuit.ohmic):
-        state.current[:, circuit.ohmic] = circuit.conductance * drop[:, circuit.ohmic]
-        state.mu_i[:, circuit.ohmic], state.mu_j[:, circuit.ohmic] = circuit.conductance, -circuit.conductance
+    for group in circuit.groups:
+        channel = group.evaluate(potential, volts)
+        state.current[:, group.bonds] = channel.current
+        state.mu_i[:, group.bonds], state.mu_j[:, group.bonds] = channel.by_a, channel.by_b
     return state
 
 
@@ -297,6 +288,39 @@ def newton(circuit: Circuit, volts: FloatArray, start: FloatArray, *, limit: flo
     return Result(mu, done, iteration, residual)
 
 
+def _settled_currents(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> FloatArray:
+    """Return the currents out at the electrodes, (points, E), after the last step, too small for the potentials."""
+    state = evaluate(circuit, mu, volts)
+    error = (state.current @ circuit.incidence)[:, : circuit.n_sites] + circuit.leak * mu
+    matrix, diagonal = jacobian(circuit, state)
+    return electrode_currents(circuit, state, solve_rows(matrix, -error, 1.0 / np.maximum(diagonal, 1e-290)))
+
+
+def electrode_currents(
+    circuit: Circuit, state: BondState, step: FloatArray, lift: FloatArray | None = None
+) -> FloatArray:
+    """Return the currents out at the electrodes, (points, E) in ampere, after a step too small for the potentials.
+
+    Next to a bond of high rate, the drop that drives the current is less than the rounding of a potential.
+
+    Parameters
+    ----------
+    state : BondState
+        Before the step.
+    step, lift : ndarray, (points, N)
+        Changes of the sites' potentials in volt, and of their levels in eV where sites interact.
+    """
+    (i, j), n, electrodes = circuit.ends, circuit.n_sites, circuit.levers.shape[1]
+    beside = ((0, 0), (0, electrodes))
+    move = np.pad(step, beside)
+    current = state.current + state.mu_i * move[:, i] + state.mu_j * move[:, j]
+    if lift is not None:
+        move = np.pad(lift, beside)
+        current += state.eps_i * move[:, i] + state.eps_j * move[:, j]
+    out, into, each = np.flatnonzero(i >= n), np.flatnonzero(j >= n), np.eye(electrodes)
+    return np.asarray(current[:, into] @ each[j[into] - n] - current[:, out] @ each[i[out] - n])
+
+
 def first_guess(circuit: Circuit, volts: FloatArray) -> FloatArray:
     """Guess potentials: the gate potential where there are lever arms, else the mean of the electrodes."""
     weight = circuit.levers.sum(axis=1, keepdims=True)
@@ -347,7 +371,7 @@ def solve_batch(circuit: Circuit, volts: FloatArray, start: FloatArray | None, l
             raise no_convergence(circuit, volts[part], result.mu, result.done, labels)
         mu[part] = result.mu
         most, residual = max(most, result.iterations), max(residual, float(result.residual.max(initial=0.0)))
-        currents[part] = -(evaluate(circuit, result.mu, volts[part]).current @ circuit.incidence)[:, n:]
+        currents[part] = _settled_currents(circuit, volts[part], result.mu)
     return complete_solution(circuit, volts, mu, currents, (most, residual, fallbacks))
 
 
@@ -375,8 +399,7 @@ def _solve_compiled(circuit: Circuit, volts: FloatArray, mu: FloatArray, labels:
         if not second.done.all():
             raise no_convergence(circuit, volts[failed], second.mu, second.done, labels)
         mu[failed], residual[failed] = second.mu, second.residual
-        state = evaluate(circuit, second.mu, volts[failed])
-        currents[failed] = -(state.current @ circuit.incidence)[:, circuit.n_sites :]
+        currents[failed] = _settled_currents(circuit, volts[failed], second.mu)
         most += second.iterations
     return complete_solution(circuit, volts, mu, currents, (most, float(residual.max(initial=0.0)), len(failed)))
 
@@ -442,4 +465,5 @@ def adjoint(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> FloatArray:
     share = weight @ circuit.incidence.T
     potential = (share * state.mu_i) @ out + (share * state.mu_j) @ into
     level = (share * state.eps_i) @ out + (share * state.eps_j) @ into
-    return potential[:, n:] + level[:, n:] + level[:, :n] @ circuit.levers
+    by_gate = by_gates(circuit.groups, np.concatenate([mu, volts], axis=1), volts, share)
+    return potential[:, n:] + level[:, n:] + level[:, :n] @ circuit.levers + by_gate

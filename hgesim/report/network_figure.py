@@ -185,6 +185,10 @@ def _draw_electrode(axes: Axes, network: Network, place: FloatArray, number: int
     colour = ROLE_COLOURS.get(role, LIGHT["soft"])
     axes.scatter(place[0], place[1], s=70, marker="s", c=colour, edgecolors=LIGHT["paper"], linewidths=0.8, zorder=5)
     label = network.electrode_labels[number]
+    if network.n_sites + number not in network.bond_sites:  # a gate, on the bond that it sets
+        text = label if point is None else f"{label} {signed(point.volts[number], 'V')}"
+        axes.text(place[0] + 0.045, place[1] + 0.02, text, va="bottom", color=colour, fontsize=7, zorder=6)
+        return
     lines = [f"{label} {role}"] if len(label) <= 4 else [label if len(label) <= 10 else label[:9] + "…", role]
     if point is not None:
         lines.append(signed(point.currents[number], "A") if role == "output" else signed(point.volts[number], "V"))

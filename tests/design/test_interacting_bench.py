@@ -11,15 +11,28 @@ from small_designs import simulate, small_loop
 from hgesim.circuit import BondInstance
 from hgesim.design import Design, block_set, network_bench
 from hgesim.engine import Engine
-from hgesim.netlist import BOND_VA, deck_files, write_deck
+from hgesim.netlist import deck_files, write_deck
 from hgesim.network import Network, dopant_disc, lattice, random_geometric, sinh
 from hgesim.seeds import generator
+from hgesim.units import spice_number
 
 
 def device(temperature: float, dopants: int = 8) -> Network:
     return dopant_disc(
         5, dopants=dopants, electrodes=5, inputs=(1, 3), coulomb=True, screening="10 nm", temperature=temperature
     )
+
+
+def test_a_sweep_asks_no_more_of_currents_than_potentials_can_hold() -> None:
+    """The highest rate at an electrode of this device is 7.4 A, so that 1e-16 A would be 1e-18 V."""
+    network = device(77.0, 12)
+    ends = network.bond_sites.max(axis=1) >= network.n_sites
+    rate = max(law.rate for law, near in zip(network.bond_laws, ends, strict=True) if near)
+    table = np.zeros((1, 5))
+    tolerance = network_bench(network, table).analysis.tolerance
+    assert tolerance == pytest.approx(1e-15 * rate / (4 * network.kT))
+    assert f"abstol={spice_number(tolerance)} " in write_deck(network_bench(network, table))
+    assert network_bench(lattice(3, 4, law=sinh(scale=0.06), electrodes=5), table).analysis.tolerance == 1e-16
 
 
 def compare(network: Network, points: int, folder: Path, engine: Engine, dialect: str) -> float:
@@ -38,7 +51,7 @@ def test_the_circuit_is_the_exact_solution(
     dialect: str, temperature: float, tmp_path: Path, osdi_engine: Engine
 ) -> None:
     network = device(temperature)
-    assert compare(network, 40 if dialect == "osdi" else 10, tmp_path, osdi_engine, dialect) < 1e-5
+    assert compare(network, 40 if dialect == "osdi" else 5, tmp_path, osdi_engine, dialect) < 1e-5
     apart = network.replace(coulomb=None, levels=network.levels - network.coulomb @ network.reference)
     table = generator(9, "test", "bench").uniform(-0.3, 0.3, (40, 5))
     change = apart.output_current(table) - network.output_current(table)
@@ -46,10 +59,10 @@ def test_the_circuit_is_the_exact_solution(
 
 
 MANY = {
-    "coulomb": lambda kelvin: dopant_disc(
-        4, dopants=6, electrodes=5, inputs=(1, 3), coulomb=True, screening="10 nm", temperature=kelvin
-    ),
-    "hopping": lambda kelvin: dopant_disc(4, dopants=6, electrodes=5, inputs=(1, 3), temperature=kelvin),
+    "coulomb": lambda kelvin: device(kelvin, 12),
+    "twenty with coulomb": lambda kelvin: dopant_disc(11, coulomb=True, screening="10 nm", temperature=kelvin),
+    "hopping": lambda kelvin: dopant_disc(5, dopants=12, electrodes=5, inputs=(1, 3), temperature=kelvin),
+    "twenty": lambda kelvin: dopant_disc(6, temperature=kelvin),
     "sinh": lambda kelvin: lattice(3, 4, law=sinh(scale=0.06), electrodes=5).replace(temperature=kelvin),
     "ohmic": lambda kelvin: random_geometric(3, 12, electrodes=5).replace(temperature=kelvin),
 }
@@ -65,7 +78,8 @@ def test_two_hundred_points(kind: str, temperature: float, tmp_path: Path, osdi_
 def test_what_does_not_interact_has_no_occupations() -> None:
     plain = dopant_disc(5, dopants=4, electrodes=5, inputs=(1, 3))
     assert not network_bench(plain, np.zeros((1, 5))).interacts
-    assert deck_files(network_bench(plain, np.zeros((1, 5))))["bond.va"] == BOND_VA
+    text = deck_files(network_bench(plain, np.zeros((1, 5))))["bond.va"]
+    assert "module hopbond" in text and "occupation" not in text
     assert "occ" not in write_deck(network_bench(plain, np.zeros((1, 5)))).split(".control")[0]
 
 

@@ -19,8 +19,8 @@ from hgesim.design import Circuit, Design, Transient, block_set, network_bench
 from hgesim.engine import Engine
 from hgesim.errors import HgeError, RequestError
 from hgesim.experiment.build import build_design
-from hgesim.netlist import DECK, DIALECTS, deck_files, write_deck, write_files
-from hgesim.netlist.bonds import BOND_VA, HOPPING_SUBCKT
+from hgesim.netlist import DECK, DIALECTS, deck_files, verilog_a, write_deck, write_files
+from hgesim.netlist.bonds import HOPPING_SUBCKT
 from hgesim.netlist.checks import check_deck
 from hgesim.network import Network, dopant_disc, from_graph, lattice, read_network, sinh, to_graph
 from hgesim.waveforms import window_means
@@ -122,7 +122,7 @@ def test_the_b_source_form_is_complete(technology: str) -> None:
 
 def test_files_of_a_folder(tmp_path: Path) -> None:
     circuit = make().circuit
-    assert deck_files(circuit) == {DECK: write_deck(circuit), "bond.va": BOND_VA}
+    assert deck_files(circuit) == {DECK: write_deck(circuit), "bond.va": verilog_a(circuit)}
     assert deck_files(circuit, "b-source") == {DECK: write_deck(circuit, "b-source")}
     assert set(deck_files(make(small_star()).circuit)) == {DECK}
     folder = write_files(circuit, tmp_path / "a" / "b")

@@ -7,7 +7,7 @@ import resource
 import numpy as np
 import pytest
 
-from hgesim.network import Network, dopant_disc, lattice, sinh, solver
+from hgesim.network import Network, Nmos, dopant_disc, lattice, random_geometric, sinh, solver, with_gates
 
 
 def random_volts(network: Network, count: int, size: float = 0.5) -> np.ndarray:
@@ -20,6 +20,7 @@ def random_volts(network: Network, count: int, size: float = 0.5) -> np.ndarray:
         dopant_disc(2, dopants=25),
         dopant_disc(3, dopants=25, temperature=300.0, site_leak=1e-11),
         lattice(5, 6, law=sinh(scale=0.05)),
+        with_gates(random_geometric(5, 12, electrodes=4), Nmos(body=-0.6), groups=[b % 5 for b in range(17)]),
     ],
 )
 def test_sparse_is_what_dense_gives(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from hgesim.network import (
     lattice,
     random_geometric,
     sinh,
+    solver,
 )
 
 DEVICES = {"77 K": {}, "300 K": {"temperature": 300.0}}
@@ -51,6 +52,20 @@ def naive_bond(rate, kt, mu, eps):
 
 def random_volts(network, count, seed=0, size=1.0):
     return np.random.default_rng(seed).uniform(-size, size, (count, network.n_electrodes))
+
+
+@pytest.mark.parametrize("way", ["compiled", "arrays", "sparse"])
+def test_a_site_that_is_all_but_an_electrode(way, monkeypatch):
+    """The drop that drives the current is far below the digits of a potential: the other bond decides."""
+    if way != "compiled":
+        monkeypatch.setattr(solver, "kernels", lambda: None)
+    if way == "sparse":
+        monkeypatch.setattr(solver, "SPARSE_SITES", 0)
+    network = chain([Hopping(1e7), Hopping(1e-9)], levels=[0.01], levers=[[0.6, 0.4]], site_leak=0.0)
+    for left, right in ([0.2, 0.23], [-0.1, 0.3], [0.0, -0.02]):
+        level = 0.01 + 0.6 * left + 0.4 * right
+        expected = naive_bond(1e-9, network.kT, (left, right), (level, right))
+        assert network.solve([left, right]).currents == pytest.approx([-expected, expected], rel=1e-9)
 
 
 @pytest.mark.parametrize("network", [lattice(4, 5, electrodes=5), complete(6, electrodes=3), random_geometric(1, 25)])
