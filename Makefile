@@ -30,8 +30,8 @@ engine-local: ## without root: unpack ngspice and what else is missing into .ven
 netlists: setup ## put the transistor models and the compiled bond beside the decks of netlists/
 	@.venv/bin/python -c 'import sys; from hgesim.engine.fill import main; sys.exit(main(["netlists"]))'
 
-demo: netlists ## train a network on AND and write a report
-	.venv/bin/hgesim learn examples/and.toml --out runs/demo --force
+demo: netlists ## train a network on XOR and write a report
+	.venv/bin/hgesim learn examples/xor.toml --out runs/demo --force
 
 # pytest comes last and runs even if lint finds something; the exit status tells of both
 test: netlists ## style, types, layers, then every test that is not slow
