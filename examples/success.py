@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +32,8 @@ from hgesim.learning.baselines import Gradient, Spsa, evolution, gradient_descen
 from hgesim.loop import GATES, HomodyneLoop
 from hgesim.network import Network
 
+EXAMPLES = Path(__file__).parent
+EXAMPLE_OF = {"sphere": "sphere", "ring": "ring", "curve": "curve"}
 MOST_DRAWN = 1000
 WITHIN = 5
 LOOP = "averaged"
@@ -81,15 +84,15 @@ class Case(NamedTuple):
 
 
 def settings(device: int, task: str, loss: str, epochs: int, **loop: Any) -> Config:
-    """Return those of examples/and.toml with another device, task, loss or length."""
-    what = {"gate": task} if task in GATES else {"kind": task}
-    return parse_config(
-        {
-            "network": {"seed": device, "current": 100e-9},
-            "task": what,
-            "loop": {"loss": loss, "epochs": epochs, **loop},
-        }
-    )
+    """Return those of the example of the task, with another device, gate, loss or length."""
+    example = EXAMPLES / f"{EXAMPLE_OF.get(task, 'xor')}.toml"
+    with example.open("rb") as file:
+        given = tomllib.load(file)
+    del given["circuit"], given["loop"]["seed"]
+    given["network"] = {"seed": device, "current": given["network"]["current"]}
+    given["task"] |= {"gate": task} if task in GATES else {}
+    given["loop"] |= {"loss": loss, "epochs": epochs, **loop}
+    return parse_config(given)
 
 
 def prepare(config: Config, count: int) -> Case:
@@ -229,7 +232,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", default="runs/success")
     parser.add_argument("--devices", type=int, nargs="+", default=[6, 112], help="network.seed")
-    parser.add_argument("--tasks", nargs="+", choices=[*GATES, "sphere", "ring", "square"], default=[*GATES, "sphere"])
+    parser.add_argument("--tasks", nargs="+", choices=[*GATES, *EXAMPLE_OF], default=[*GATES, "sphere"])
     parser.add_argument("--losses", nargs="+", choices=["mse", "hinge"], default=["mse", "hinge"])
     parser.add_argument("--epochs", type=int, nargs="+", default=[40, 160], help="transients take the first")
     parser.add_argument("--starts", type=int, default=20)
