@@ -1,6 +1,7 @@
 """Generated networks: reproducible, as described, and refused where they cannot be drawn."""
 
 import itertools
+import math
 import subprocess
 import sys
 
@@ -21,6 +22,8 @@ from hgesim.network import (
     random_geometric,
     sinh,
 )
+from hgesim.network.disc import typical_spread
+from hgesim.seeds import generator
 
 MAKERS = {
     "disc": lambda seed: dopant_disc(seed, dopants=8),
@@ -66,6 +69,22 @@ def test_the_disc_is_as_described():
     for (i, j), law in zip(pairs, network.bond_laws, strict=True):
         overlap = np.exp(-2 * np.hypot(*(nodes[i] - nodes[j])) / 3e-9)
         assert law == Hopping(pytest.approx(1.602176634e-19 * frequency * overlap, rel=1e-9))
+
+
+def test_the_limit_of_hops():
+    """Rates are the smaller of the tunnelling rate and the limit, and outputs are still of the size asked for."""
+    free, tight = dopant_disc(11), dopant_disc(11, fastest="1e13 Hz")
+    assert max(law.rate for law in free.bond_laws) > 1e-4 and "fastest" not in dict(free.meta)
+    frequency = dict(tight.meta)["attempt_frequency"]
+    ratio = frequency / dict(free.meta)["attempt_frequency"]
+    for before, after in zip(free.bond_laws, tight.bond_laws, strict=True):
+        assert after.rate == pytest.approx(min(before.rate * ratio, 1.602176634e-19 * 1e13), rel=1e-9)
+    assert typical_spread(tight, generator(11, "network", "calibration")) == pytest.approx(50e-9, rel=1e-3)
+    with pytest.raises(RequestError, match=r"network\.too-weak.*fastest"):
+        dopant_disc(11, fastest=1e9)
+    for value in (-1.0, "1 nA", math.nan):
+        with pytest.raises(RequestError, match="fastest"):
+            dopant_disc(1, fastest=value)
 
 
 def test_disorder_is_normal_and_streams_are_independent():
