@@ -218,15 +218,15 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
         site_positions=sites,
         electrode_positions=rim,
         bond_sites=bonds,
-        bond_laws=_laws(overlap),
+        bond_laws=_laws(1.0, overlap, 0.0),
         temperature=p.temperature,
         site_leak=p.site_leak,
         meta=meta,
         **fields,
     )
-    # bonds are sorted in a network: its own lengths, not ours
-    reach = np.array([law.rate / ELEMENTARY_CHARGE for law in drawn.bond_laws if isinstance(law, Hopping)])
-    found = _calibrate(drawn, reach, p.fastest, p.current)
+    ends = np.sort(bonds, axis=1)
+    in_order = overlap[np.lexsort((ends[:, 1], ends[:, 0]))]  # as a network keeps its bonds
+    found = _calibrate(drawn, in_order, p.fastest, p.current)
     if found is None:
         raise RequestError(
             "network.too-weak",
@@ -246,7 +246,7 @@ def _calibrate(drawn: Network, overlap: FloatArray, limit: float, current: float
     for step in range(most):
         frequency = float(f"{frequency:.6g}")  # so that the last bits of a linear solver do not make another device
         meta = (*drawn.meta, ("attempt_frequency", frequency), *((("fastest", limit),) if limit else ()))
-        network = drawn.replace(bond_laws=_laws(np.minimum(frequency * overlap, limit or np.inf)), meta=meta)
+        network = drawn.replace(bond_laws=_laws(frequency, overlap, limit), meta=meta)
         found = typical_spread(network, generator(random, "network", "calibration"))
         if abs(found / current - 1.0) < close or (not limit and step == most - 1):
             return network
@@ -272,8 +272,9 @@ def _charges(
     return levels, {"coulomb": coulomb, "reference": np.ones(len(sites))}
 
 
-def _laws(hops: FloatArray) -> tuple[Hopping, ...]:
-    return tuple(Hopping(rate) for rate in (ELEMENTARY_CHARGE * hops).tolist())
+def _laws(frequency: float, overlap: FloatArray, limit: float) -> tuple[Hopping, ...]:
+    rates = np.minimum(ELEMENTARY_CHARGE * frequency * overlap, ELEMENTARY_CHARGE * limit if limit else np.inf)
+    return tuple(Hopping(rate) for rate in rates.tolist())
 
 
 def typical_spread(network: Network, random: np.random.Generator) -> float:
