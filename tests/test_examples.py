@@ -75,6 +75,18 @@ def test_networks(tmp_path: Path, osdi_engine: Engine) -> None:
     assert (tmp_path / "runs" / "networks.png").stat().st_size > 20_000
 
 
+def test_figure_4_of_the_paper(tmp_path: Path, osdi_engine: Engine) -> None:
+    script = ROOT / "examples" / "papers" / "Boon_2025_fig4.py"
+    quick = ["circuit.technology=ideal", "loop.epochs=1", "task.training=4", "task.test=20"]
+    words = [word for text in quick for word in ("--set", text)]
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "out", *words], capture_output=True, text=True, timeout=300, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "on 20 held-out points" in done.stdout and "gap of 0:" in done.stdout
+    assert (tmp_path / "out" / "figure4.png").stat().st_size > 10_000
+
+
 @pytest.mark.slow
 def test_twin_speed(osdi_engine: Engine) -> None:
     """The exact solution is at least a hundred times faster than a process per operating point, and all agree."""
