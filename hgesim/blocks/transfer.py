@@ -13,6 +13,7 @@ __all__ = [
     "coupler_output",
     "coupler_response",
     "hinge_loss",
+    "hinge_open",
     "hinge_slope",
     "integrator_slope",
     "integrator_time_constant",
@@ -108,15 +109,16 @@ def hinge_loss(error: ArrayLike, label: ArrayLike) -> NDArray[np.float64]:
     The read-out inverts: an output current above its target makes the error negative, which is the right side for
     label +1. Below the knee this is the squared hinge of a support vector machine, above it the plain hinge.
     """
-    return np.where(_open(error, label), loss_value(error), 0.0)
+    return np.where(hinge_open(error, label), loss_value(error), 0.0)
 
 
 def hinge_slope(error: ArrayLike, label: ArrayLike) -> NDArray[np.float64]:
     """Return the derivative of `hinge_loss` by the error (V/V); it is continuous."""
-    return np.where(_open(error, label), loss_slope(error), 0.0)
+    return np.where(hinge_open(error, label), loss_slope(error), 0.0)
 
 
-def _open(error: ArrayLike, label: ArrayLike) -> NDArray[np.bool_]:
+def hinge_open(error: ArrayLike, label: ArrayLike) -> NDArray[np.bool_]:
+    """Tell whether the hinge lets the loss through: where error (V) and label have the same sign."""
     return np.asarray(np.asarray(error, float) * np.sign(np.asarray(label, float)) > 0)
 
 

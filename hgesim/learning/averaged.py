@@ -90,11 +90,9 @@ def averaged_run(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> Ave
             volts = case_voltages(network, task, controls, (inputs,))[:, 0]
             current, gradient, potentials[case] = network.output_and_gradient(volts, potentials[case])
             ends = current + threshold / settings.threshold_resistance - target[case]
-            error = -settings.transimpedance * ends
+            error = loop.counted(-settings.transimpedance * ends, task.target_levels[case])
             loss[:, epoch] += np.clip(error, -CONTRACT.readout_limit, CONTRACT.readout_limit) ** 2 / len(task.cases)
             slope = loss_slope(error) * (np.abs(error) < CONTRACT.readout_limit)
-            if settings.loss == "hinge":
-                slope = slope * (error * task.target_levels[case] > 0)
             step = _steps(slope, gradient[:, list(network.controls)], loop)
             limit = CONTRACT.integrator_limit
             controls = np.clip(controls + step[:, :-1], -limit, limit)

@@ -89,17 +89,11 @@ def epoch_history(time: FloatArray, signals: Mapping[str, FloatArray], loop: Hom
     means = window_means(time, np.stack([signals[c.net] for c in channels], axis=1), windows)
     controls, threshold = means[:, -1, :-1], means[:, -1, -1]
     task, alone = loop.task, network_outputs(network, loop.task, controls)
+    loss = np.asarray((loop.counted(errors, task.target_levels) ** 2).mean(axis=1))
     gaps = None if task.kind == "curve" else separation(alone, task.targets)
     figure = goal_figure(task, alone, task.targets, -threshold / loop.settings.threshold_resistance)
     end = np.asarray(line.epoch * np.arange(1, complete + 1), dtype=np.float64)
-    return History(
-        end, errors, _outputs(errors, means[:, :, -1], loop), _loss(errors, loop), controls, threshold, gaps, figure
-    )
-
-
-def _loss(errors: FloatArray, loop: HomodyneLoop) -> FloatArray:
-    counted = errors * np.array(loop.task.target_levels) > 0 if loop.settings.loss == "hinge" else True
-    return np.asarray((errors**2 * counted).mean(axis=1))
+    return History(end, errors, _outputs(errors, means[:, :, -1], loop), loss, controls, threshold, gaps, figure)
 
 
 def _outputs(errors: FloatArray, threshold: FloatArray, loop: HomodyneLoop) -> FloatArray:

@@ -100,5 +100,4 @@ class _Device:
         task, settings = self.loop.task, self.loop.settings
         levels = np.array(task.target_levels)
         ends = outputs + points[:, -1:] / settings.threshold_resistance - task.target * levels
-        error = np.asarray(-settings.transimpedance * ends)
-        return np.where(error * levels > 0, error, 0.0) if settings.loss == "hinge" else error
+        return self.loop.counted(-settings.transimpedance * ends, levels)

@@ -20,8 +20,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from hgesim.blocks import KINDS, TECHNOLOGIES, Block, Technology
-from hgesim.blocks.transfer import CONTRACT
+from hgesim.blocks.transfer import CONTRACT, hinge_open
 from hgesim.circuit import (
     BlockInstance,
     CurrentSource,
@@ -163,6 +166,19 @@ class HomodyneLoop:
     def kinds(self) -> tuple[str, ...]:
         """Return the kinds of blocks that the loop needs."""
         return tuple(kind for kind in KINDS if kind != "hinge" or self.settings.loss == "hinge")
+
+    def counted(self, error: ArrayLike, levels: ArrayLike) -> NDArray[np.float64]:
+        """Return the errors (V) that the loss counts: with the hinge, 0 for outputs on the right side of their target.
+
+        Parameters
+        ----------
+        error : array
+            Of the read-out, in volt.
+        levels : array
+            Target of each error, as in ``task.target_levels``; broadcast against `error`.
+        """
+        e = np.asarray(error, dtype=float)
+        return np.where(hinge_open(e, levels), e, 0.0) if self.settings.loss == "hinge" else e
 
     def channels(self, network: Network) -> tuple[Channel, ...]:
         """Return the channels: every control electrode in order, then the threshold.

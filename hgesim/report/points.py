@@ -88,7 +88,8 @@ def _control_ends(record: Record, network: Network) -> tuple[FloatArray | None, 
     labels = [network.electrode_labels[k] for k in network.controls]
     nets = [text(record.result, "signals", "controls", label) for label in labels]
     _, waves = read_waves(record, nets)
-    first = np.array([_end_of(waves.get(net), 0) for net in nets])
+    given = numbers(dig(record.result, "attempts", -1), "start")  # exact, where the first sample has the servo's error
+    first = given if len(given) == len(nets) else np.array([_end_of(waves.get(net), 0) for net in nets])
     kept = np.array([_end_of(numbers(record.result, "history", "controls", label), -1) for label in labels])
     last = kept if np.isfinite(kept).all() else np.array([_end_of(waves.get(net), -1) for net in nets])
     return (first if np.isfinite(first).all() else None), (last if np.isfinite(last).all() else None)
