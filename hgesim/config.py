@@ -69,12 +69,12 @@ class NetworkConfig(_Section):
 
     With ``file`` (GraphML or node-link JSON, relative to the configuration) the file decides everything but
     ``temperature`` (K, of the bonds; 77 K where neither says) and ``site_capacitance`` (F, from every site to ground).
-    Otherwise ``seed`` draws a disc: ``dopants``, ``electrodes``, ``inputs`` (numbers of the input electrodes;
-    spread evenly where not given),
-    ``radius``, ``localisation`` and ``cutoff`` (m), ``disorder`` (eV), ``current`` (A, typical spread of the output)
-    and ``site_leak`` (S); ``levers`` (``"kernel"`` or ``"laplace"``, with ``electrode_width`` the share of the rim that
-    electrodes cover); ``coulomb`` (whether carriers repel each other, with ``permittivity``, ``screening`` (m) and
-    ``counter_dopants``), as in `hgesim.network.DiscParameters`. ``chosen_from`` tells how many
+    Otherwise ``seed`` draws a disc: ``dopants``, ``electrodes``, ``inputs`` (numbers of the input electrodes; spread
+    evenly where not given), ``radius``, ``localisation`` and ``cutoff`` (m), ``disorder`` (eV), ``current`` (A, typical
+    spread of the output), ``fastest`` (Hz, hops a second that no bond exceeds) and ``site_leak`` (S); ``levers``
+    (``"kernel"`` or ``"laplace"``, with ``electrode_width`` the share of the rim that electrodes cover); ``coulomb``
+    (whether carriers repel each other, with ``permittivity``, ``screening`` (m) and ``counter_dopants``), as in
+    `hgesim.network.DiscParameters`. ``chosen_from`` tells how many
     devices were looked at to choose this one.
     """
 
@@ -88,6 +88,7 @@ class NetworkConfig(_Section):
     cutoff: Metre = 40e-9
     disorder: ElectronVolt = 0.05
     current: Ampere = 50e-9
+    fastest: Hertz = 1e13
     site_leak: Siemens = 1e-13
     levers: Literal["kernel", "laplace"] = "kernel"
     electrode_width: Number = 0.5

@@ -40,7 +40,18 @@ _TASK_KEYS: dict[str, tuple[str, ...]] = {
 }
 _SLOWNESS_PER_CASE = 4.0
 _DISC_KEYS = (
-    *("dopants", "electrodes", "inputs", "radius", "localisation", "cutoff", "disorder", "current", "site_leak"),
+    *(
+        "dopants",
+        "electrodes",
+        "inputs",
+        "radius",
+        "localisation",
+        "cutoff",
+        "disorder",
+        "current",
+        "fastest",
+        "site_leak",
+    ),
     *("levers", "electrode_width", "coulomb", "permittivity", "screening", "counter_dopants"),
 )
 

@@ -177,9 +177,9 @@ def _look(config: Config, folder: Path, starts: int) -> Finding:
         first, span = config.loop.seed, config.loop.start_range
         voltages = [draw_start(first + k, span, len(network.controls)) for k in range(starts)]
         found = screen_starts(network, loop, voltages, config.loop.control_range)
-    except RequestError:
-        raise
-    except HgeError as error:  # one device without an operating point is a row, not the end
+    except HgeError as error:  # one device that cannot be drawn or solved is a row, not the end
+        if isinstance(error, RequestError) and error.code != "network.too-weak":
+            raise
         return Finding(task.name, device, starts, failure=str(error))
     learnt = found.learnt
     return Finding(

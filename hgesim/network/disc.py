@@ -20,6 +20,7 @@ from hgesim.units import parse_quantity
 
 __all__ = ["DiscParameters", "disc_levers", "dopant_disc", "join_parts", "ring"]
 
+_CALIBRATED = 1e-3  # the spread over random settings is no sharper a figure than that
 RIM = 1.05  # radius of the electrodes in radii of the disc
 SETTINGS = 60  # random control settings that the calibration looks at
 LARGE, FEW_SETTINGS = 200, 6  # dopants, above which so many settings do: there each takes a second
@@ -32,11 +33,12 @@ _UNITS = {
     "disorder": "eV",
     "temperature": "K",
     "current": "A",
+    "fastest": "Hz",
     "site_leak": "S",
     "permittivity": "",
     "electrode_width": "",
 }
-_ZERO = ("disorder", "spacing", "site_leak")  # what may be nothing
+_ZERO = ("disorder", "spacing", "fastest", "site_leak")  # what may be nothing
 LEVERS = ("kernel", "laplace")
 
 
@@ -64,6 +66,10 @@ class DiscParameters:
         In kelvin.
     current : float
         Typical spread of the output current over the input cases, in ampere: fixes the attempt frequency.
+    fastest : float
+        Most hops a second between an occupied and an empty site, however near: what phonons allow, about 1e13 Hz
+        (Shklovskii and Efros, Electronic Properties of Doped Semiconductors (1984), section 4.2). Rates above it would
+        change no current that matters, but they defeat a circuit simulator's iteration. 0 leaves rates unlimited.
     site_leak : float
         In siemens. The default changes the output by less than 1e-5 of `current` (measured on ten devices).
     levers : str
@@ -93,6 +99,7 @@ class DiscParameters:
     disorder: float = 0.05
     temperature: float = 77.0
     current: float = 50e-9
+    fastest: float = 1e13
     site_leak: float = 1e-13
     levers: str = "kernel"
     electrode_width: float = 0.5
@@ -176,7 +183,8 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
     Raises
     ------
     RequestError
-        ``network.unknown-field``, ``bad-seed``, ``bad-value``, ``no-electrode`` or ``crowded``, or a ``units.`` error.
+        ``network.unknown-field``, ``bad-seed``, ``bad-value``, ``no-electrode``, ``crowded`` or ``too-weak``, or a
+        ``units.`` error.
     """
     seed, base = check_count(seed, 0, "seed"), parameters or DiscParameters()
     known = [field.name for field in dataclasses.fields(base)]
@@ -200,7 +208,8 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
     levers = disc_levers(sites, rim) if p.levers == "kernel" else arc_levers(sites, rim, p.electrode_width)
     meta: tuple[tuple[str, bool | int | float | str], ...] = (("generator", "dopant_disc"), ("seed", seed))
     frequency = p.current / ELEMENTARY_CHARGE / float(np.exp(np.log(overlap).mean()))
-    for _ in range(3):  # the leak makes the current not quite proportional to the rates
+    last: tuple[float, float] | None = None
+    for _ in range(20):  # leak and limit make the current not quite proportional to the rates
         frequency = float(f"{frequency:.6g}")  # so that the last bits of a linear solver do not make another device
         network = Network(
             site_labels=tuple(f"d{k}" for k in range(p.dopants)),
@@ -211,17 +220,24 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
             site_positions=sites,
             electrode_positions=rim,
             bond_sites=bonds,
-            bond_laws=tuple(Hopping(rate) for rate in (ELEMENTARY_CHARGE * frequency * overlap).tolist()),
+            bond_laws=_laws(np.minimum(frequency * overlap, p.fastest or np.inf)),
             temperature=p.temperature,
             site_leak=p.site_leak,
             meta=(*meta, ("attempt_frequency", frequency)),
             **fields,
         )
         found = typical_spread(network, generator(seed, "network", "calibration"))
-        if abs(found / p.current - 1.0) < 1e-5:
-            break
-        frequency *= p.current / found
-    return network
+        if abs(found / p.current - 1.0) < _CALIBRATED:
+            return network
+        here = (float(np.log(frequency)), float(np.log(found / p.current)))
+        power = float(np.clip((here[1] - last[1]) / (here[0] - last[0]), 0.2, 1.0)) if last else 1.0
+        last, frequency = here, float(np.exp(here[0] - here[1] / power))
+    raise RequestError(
+        "network.too-weak",
+        f"outputs reach {found:.3g} A at most",
+        place="fastest",
+        remedy="allow more hops a second, or ask for less current",
+    )
 
 
 def _charges(
@@ -235,6 +251,10 @@ def _charges(
     levels = levels + screened_coulomb(sites, counter, p.permittivity, p.screening).sum(axis=1)
     coulomb = screened_coulomb(sites, sites, p.permittivity, p.screening)
     return levels, {"coulomb": coulomb, "reference": np.ones(len(sites))}
+
+
+def _laws(hops: FloatArray) -> tuple[Hopping, ...]:
+    return tuple(Hopping(rate) for rate in (ELEMENTARY_CHARGE * hops).tolist())
 
 
 def typical_spread(network: Network, random: np.random.Generator) -> float:
