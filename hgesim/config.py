@@ -88,7 +88,7 @@ class NetworkConfig(_Section):
     cutoff: Metre = 40e-9
     disorder: ElectronVolt = 0.05
     current: Ampere = 50e-9
-    fastest: Hertz = 1e13
+    fastest: Hertz | None = None
     site_leak: Siemens = 1e-13
     levers: Literal["kernel", "laplace"] = "kernel"
     electrode_width: Number = 0.5

@@ -64,6 +64,9 @@ class Attempt:
 
         What `watch` raises ends the simulation and comes through.
         """
+        shutil.rmtree(self.folder / "netlist", ignore_errors=True)
+        for name in ("waveforms.nc", "engine.log"):  # those of an attempt given up are not this one's
+            (self.folder / name).unlink(missing_ok=True)
         deck_folder = netlist_folder(self.design, self.folder / "netlist", self.dialect)
         end = self.design.loop.timeline.stop
         ran = run_deck(deck_folder, self.engine, end_time=end, timeout=self.timeout, progress=watch)

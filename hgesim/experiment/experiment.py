@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hgesim.config import Config, load_config
 from hgesim.design import Design
 from hgesim.engine import Engine, Verdict, compile_bond, gf180_models, select_engine
@@ -20,7 +18,7 @@ from hgesim.experiment.build import build_design, draw_start
 from hgesim.experiment.folder import RESULT, claim_folder, write_json
 from hgesim.experiment.run import Run
 from hgesim.experiment.watch import Redraw, Status, Watch
-from hgesim.learning import already_solved, network_outputs
+from hgesim.learning import does_task
 from hgesim.netlist import uses_osdi, verilog_a
 from hgesim.network import write_network
 
@@ -149,7 +147,7 @@ class Experiment:
         values, network, loop = self.config.loop, self.design.network, self.design.loop
         for number in range(first, first + _REDRAWS):
             start = draw_start(values.seed, values.start_range, len(network.controls), number)
-            if not already_solved(loop.task, network_outputs(network, loop.task, np.array(start))):
+            if not does_task(network, loop, [start])[0]:
                 return self.design.replace(loop=dataclasses.replace(loop, start=start)), number
         raise RequestError("task.already-solved", f"so do {_REDRAWS} more starts", place="loop.seed")
 
@@ -176,7 +174,7 @@ class Experiment:
         """Refuse a start that does the task already: it would make a picture of learning without any."""
         network, loop = self.design.network, self.design.loop
         loop.channels(network)
-        if already_solved(loop.task, network_outputs(network, loop.task, np.array(loop.start))):
+        if does_task(network, loop, [loop.start])[0]:
             raise RequestError(
                 "task.already-solved",
                 f"the start already does {loop.task.name}: nothing to learn",

@@ -11,7 +11,7 @@ from typing import Any
 
 from hgesim.config import Config, load_config, parse_config
 from hgesim.errors import HgeError, RequestError
-from hgesim.experiment.build import build_network, build_task, draw_start, make_loop
+from hgesim.experiment.build import build_design, build_network, build_task, draw_start, make_loop
 from hgesim.experiment.folder import claim_folder, write_json
 from hgesim.learning import proportion_interval, screen_starts
 from hgesim.loop import GATES
@@ -126,7 +126,7 @@ def screen(
     config, folder = load_config(path, overrides)
     _refuse(config, search)
     tasks = [f"task.gate={gate}" for gate in GATES] if search.all_gates else [""]
-    build_task(config.task, folder)
+    build_design(config, folder)  # what learn would refuse is refused now
     target = claim_folder(Path(out), force=force)
     findings = []
     for extra in tasks:
@@ -207,5 +207,7 @@ def _settings(config: Config, folder: Path, finding: Finding, search: Search) ->
     lines = [f"# Found by hgesim screen; predicted {finding.best[0][1]:g}. SI units."]
     for section, values in data.items():
         lines += ["", f"[{section}]"]
-        lines += [f"{key} = {json.dumps(value)}" for key, value in values.items() if value is not None]
+        lines += [
+            f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if value is not None
+        ]
     return "\n".join(lines) + "\n"

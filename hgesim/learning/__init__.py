@@ -16,7 +16,7 @@ from hgesim.learning.score import (
     score,
     separation,
 )
-from hgesim.learning.screening import Screened, judge_ends, proportion_interval, screen_starts, sort_starts
+from hgesim.learning.screening import Screened, does_task, judge_ends, proportion_interval, screen_starts, sort_starts
 from hgesim.learning.signatures import Share, Sweep, gate_abundance, input_sweeps, negative_slopes, random_voltages
 from hgesim.learning.task_problem import task_problem
 from hgesim.learning.variable_range import HoppingExponent, hopping_exponent, hopping_film, zero_bias_conductance
@@ -35,6 +35,7 @@ __all__ = [
     "correlation",
     "correlation_loss",
     "dither_curvature",
+    "does_task",
     "epoch_history",
     "gate_abundance",
     "goal_figure",

@@ -50,8 +50,9 @@ def goal_figure(task: Task, outputs: ArrayLike, targets: ArrayLike, threshold: A
     ----------
     task : Task
         Its kind decides: ``gate``, separation over swing (-1 where nothing swings); ``classes``, share of the cases
-        on the right side of the threshold; ``curve``, root-mean-square deviation of the outputs above the threshold
-        from the targets, in units of the targets' standard deviation.
+        on the right side of the threshold, averaged over the classes so that a rare one counts as much; ``curve``,
+        root-mean-square deviation of the outputs above the threshold from the targets, in units of the targets'
+        standard deviation.
     outputs : array, (..., cases)
         In ampere.
     targets : array, (cases,)
@@ -69,7 +70,8 @@ def goal_figure(task: Task, outputs: ArrayLike, targets: ArrayLike, threshold: A
         return np.asarray(np.where(swing > 0, separation(y, wanted) / np.where(swing > 0, swing, 1.0), -1.0))
     above = y - np.asarray(threshold, dtype=float)[..., None]
     if task.kind == "classes":
-        return np.asarray(((above > 0) == (wanted > 0)).mean(axis=-1))
+        right = (above > 0) == (wanted > 0)
+        return np.asarray(np.mean([right[..., wanted == value].mean(axis=-1) for value in np.unique(wanted)], axis=0))
     return np.asarray(np.sqrt(((above / task.target - wanted) ** 2).mean(axis=-1)) / wanted.std())
 
 
@@ -158,7 +160,7 @@ def already_solved(task: Task, outputs: ArrayLike) -> NDArray[np.bool_]:
     """
     y, wanted = np.asarray(outputs, dtype=float), np.asarray(task.targets)
     if task.kind == "gate":
-        return np.asarray(separation(y, wanted) >= 0)
+        return np.asarray(separation(y, wanted) > 0)
     if task.kind == "curve":
         best = (y - task.target * wanted).mean(axis=-1)
         return np.asarray(goal_figure(task, y, wanted, best) <= task.goal)

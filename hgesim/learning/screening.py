@@ -13,7 +13,7 @@ from hgesim.learning.score import Score, already_solved, network_outputs, score
 from hgesim.loop import HomodyneLoop
 from hgesim.network import Network
 
-__all__ = ["Screened", "judge_ends", "proportion_interval", "screen_starts", "sort_starts"]
+__all__ = ["Screened", "does_task", "judge_ends", "proportion_interval", "screen_starts", "sort_starts"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,19 @@ def sort_starts(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> tupl
     """Tell which starts, (S, C) in volt, are over the read-out's range, and which of the others do the task already."""
     before = network_outputs(network, loop.task, np.asarray(starts, dtype=float))
     over = np.abs(before).max(axis=1) > CONTRACT.readout_linear / loop.settings.transimpedance
-    return over, ~over & already_solved(loop.task, before)
+    return over, ~over & does_task(network, loop, starts)
+
+
+def does_task(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> NDArray[np.bool_]:
+    """Tell which starts, (S, C) in volt, are no demonstration, (S,).
+
+    Those that do the shown cases with any threshold, and those that do what decides with the loop's own.
+    """
+    task, controls = loop.task, np.asarray(starts, dtype=float)
+    shown, held = network_outputs(network, task, controls), network_outputs(network, task, controls, task.test_cases)
+    threshold = -loop.threshold_start / loop.settings.threshold_resistance
+    done = [not score(task, *outputs, threshold).reason for outputs in zip(shown, held, strict=True)]
+    return np.asarray(already_solved(task, shown) | np.array(done, dtype=bool))
 
 
 def judge_ends(network: Network, loop: HomodyneLoop, ends: ArrayLike, control_range: float = 1.2) -> tuple[Score, ...]:

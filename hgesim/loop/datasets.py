@@ -181,7 +181,7 @@ def read_task(path: str | Path, kind: Kind, goal: float, scales: Scales | None =
         raise RequestError("task.unknown-kind", '"gate"', place="task.kind", remedy="a table is of classes or a curve")
     path = Path(path)
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row]
     except OSError as error:
         raise RequestError(

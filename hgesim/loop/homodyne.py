@@ -136,6 +136,13 @@ class HomodyneLoop:
         object.__setattr__(self, "start", tuple(float(value) for value in self.start))
         if not all(math.isfinite(value) for value in (*self.start, self.threshold_start)):
             raise RequestError("loop.bad-value", f"{list(self.start)} V", place="loop.start", remedy="finite voltages")
+        if self.timeline.cases != len(self.task.cases):
+            raise RequestError(
+                "loop.case-count",
+                f"{self.timeline.cases} cases in the time line, {len(self.task.cases)} in {self.task.name}",
+                place="timeline.cases",
+                remedy="make the time line with len(task.cases)",
+            )
         if self.timeline.pause <= 2 * _EDGE:
             raise RequestError(
                 "loop.bad-time",
