@@ -31,11 +31,11 @@ def compare(temperature: float, settings: int, events: int) -> dict[str, tuple[n
     found: dict[str, list[np.ndarray]] = {"master equation": [], "master equation, Coulomb": [], "Monte Carlo": []}
     for device in DEVICES:
         for name, coulomb in (("master equation", False), ("master equation, Coulomb", True)):
-            network = hg.dopant_disc(device, temperature=temperature, coulomb=coulomb, **SPREAD)
+            network = hg.dopant_disc(device, temperature=temperature, coulomb=coulomb, fastest=0, **SPREAD)
             volts, out = random_settings(network, settings, device), network.output
             exact = master_equation(network, volts).currents[:, out]
             found[name].append(scaled(network.output_current(volts), exact, 0 * exact))
-        network = hg.dopant_disc(device, temperature=temperature, **CLOSE)
+        network = hg.dopant_disc(device, temperature=temperature, fastest=0, **CLOSE)
         walk = kinetic_monte_carlo(network, volts, seed=device, events=events)
         mean = network.output_current(volts)
         found["Monte Carlo"].append(scaled(mean, walk.currents[:, out], walk.errors[:, out]))

@@ -71,9 +71,8 @@ class NetworkConfig(_Section):
     ``temperature`` (K, of the bonds; 77 K where neither says) and ``site_capacitance`` (F, from every site to ground).
     Otherwise ``seed`` draws a disc: ``dopants``, ``electrodes``, ``inputs`` (numbers of the input electrodes; spread
     evenly where not given), ``radius``, ``localisation`` and ``cutoff`` (m), ``disorder`` (eV), ``current`` (A, typical
-    spread of the output), ``fastest`` (Hz, hops a second that no bond exceeds; 0: no limit), ``site_leak`` (S),
-    ``levers`` (``"kernel"`` or ``"laplace"``, with ``electrode_width`` the share of the rim that electrodes cover),
-    ``coulomb``
+    spread of the output), ``fastest`` (Hz, hops a second that no bond exceeds) and ``site_leak`` (S); ``levers``
+    (``"kernel"`` or ``"laplace"``, with ``electrode_width`` the share of the rim that electrodes cover); ``coulomb``
     (whether carriers repel each other, with ``permittivity``, ``screening`` (m) and ``counter_dopants``), as in
     `hgesim.network.DiscParameters`. ``chosen_from`` tells how many
     devices were looked at to choose this one.
@@ -89,7 +88,7 @@ class NetworkConfig(_Section):
     cutoff: Metre = 40e-9
     disorder: ElectronVolt = 0.05
     current: Ampere = 50e-9
-    fastest: Hertz = 0.0
+    fastest: Hertz | None = None
     site_leak: Siemens = 1e-13
     levers: Literal["kernel", "laplace"] = "kernel"
     electrode_width: Number = 0.5

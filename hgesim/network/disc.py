@@ -20,9 +20,8 @@ from hgesim.units import parse_quantity
 
 __all__ = ["DiscParameters", "disc_levers", "dopant_disc", "join_parts", "ring"]
 
-# without a limit only the leak makes the current not quite proportional to the rates
-_STEPS, _CLOSE = 3, 1e-5
-_LIMITED_STEPS, _LIMITED_CLOSE = 20, 1e-3
+_LIMITS = (1e13, 1e14, 1e15, 1e16, 1e18, 1e20, 0.0)  # Hz, 0 for none
+_CALIBRATED = 1e-3  # the spread over random settings is no sharper a figure than that
 RIM = 1.05  # radius of the electrodes in radii of the disc
 SETTINGS = 60  # random control settings that the calibration looks at
 LARGE, FEW_SETTINGS = 200, 6  # dopants, above which so many settings do: there each takes a second
@@ -35,12 +34,11 @@ _UNITS = {
     "disorder": "eV",
     "temperature": "K",
     "current": "A",
-    "fastest": "Hz",
     "site_leak": "S",
     "permittivity": "",
     "electrode_width": "",
 }
-_ZERO = ("disorder", "spacing", "fastest", "site_leak")  # what may be nothing
+_ZERO = ("disorder", "spacing", "site_leak")  # what may be nothing
 LEVERS = ("kernel", "laplace")
 
 
@@ -68,10 +66,11 @@ class DiscParameters:
         In kelvin.
     current : float
         Typical spread of the output current over the input cases, in ampere: fixes the attempt frequency.
-    fastest : float
-        Most hops a second between an occupied and an empty site, however near, in hertz: phonons allow about 1e13
-        (Shklovskii and Efros, Electronic Properties of Doped Semiconductors (1984), section 4.2). 0 leaves rates
-        unlimited. Rates far above it are what most often defeats a circuit simulator's iteration.
+    fastest : float or None
+        Most hops a second between an occupied and an empty site, however near, in hertz: 0 for no limit. None: what
+        phonons allow, about 1e13 Hz (Shklovskii and Efros, Electronic Properties of Doped Semiconductors (1984),
+        section 4.2), or by decades as much more as `current` takes. Much faster hops change no current that matters,
+        but defeat a circuit simulator's iteration.
     site_leak : float
         In siemens. The default changes the output by less than 1e-5 of `current` (measured on ten devices).
     levers : str
@@ -101,7 +100,7 @@ class DiscParameters:
     disorder: float = 0.05
     temperature: float = 77.0
     current: float = 50e-9
-    fastest: float = 0.0
+    fastest: float | None = None
     site_leak: float = 1e-13
     levers: str = "kernel"
     electrode_width: float = 0.5
@@ -144,6 +143,11 @@ class DiscParameters:
             length = parse_quantity(self.screening, "m", place="screening")
             _check_positive(length, "m", "screening")
             object.__setattr__(self, "screening", length)
+        if self.fastest is not None:
+            hops = parse_quantity(self.fastest, "Hz", place="fastest")
+            if hops < 0:
+                raise RequestError("network.bad-value", f"{hops:g} Hz", place="fastest", remedy="0 or more")
+            object.__setattr__(self, "fastest", hops)
         if self.counter_dopants is not None:
             check_count(self.counter_dopants, 0, "counter_dopants")
         for name in ("screening", "counter_dopants"):
@@ -218,23 +222,24 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
         site_positions=sites,
         electrode_positions=rim,
         bond_sites=bonds,
-        bond_laws=_laws(1.0, overlap, 0.0),
+        bond_laws=_laws(overlap),
         temperature=p.temperature,
         site_leak=p.site_leak,
         meta=meta,
         **fields,
     )
-    ends = np.sort(bonds, axis=1)
-    in_order = overlap[np.lexsort((ends[:, 1], ends[:, 0]))]  # as a network keeps its bonds
-    found = _calibrate(drawn, in_order, p.fastest, p.current)
-    if found is None:
-        raise RequestError(
-            "network.too-weak",
-            f"outputs stay below {p.current:g} A",
-            place="fastest",
-            remedy="allow more hops a second, or ask for less current",
-        )
-    return found
+    # bonds are sorted in a network: its own lengths, not ours
+    reach = np.array([law.rate / ELEMENTARY_CHARGE for law in drawn.bond_laws if isinstance(law, Hopping)])
+    for limit in (p.fastest,) if p.fastest is not None else _LIMITS:
+        found = _calibrate(drawn, reach, limit, p.current)
+        if found is not None:
+            return found
+    raise RequestError(
+        "network.too-weak",
+        f"outputs stay below {p.current:g} A",
+        place="fastest",
+        remedy="allow more hops a second, or ask for less current",
+    )
 
 
 def _calibrate(drawn: Network, overlap: FloatArray, limit: float, current: float) -> Network | None:
@@ -242,17 +247,15 @@ def _calibrate(drawn: Network, overlap: FloatArray, limit: float, current: float
     random = int(dict(drawn.meta)["seed"])
     frequency = current / ELEMENTARY_CHARGE / float(np.exp(np.log(overlap).mean()))
     last: tuple[float, float] | None = None
-    most, close = (_LIMITED_STEPS, _LIMITED_CLOSE) if limit else (_STEPS, _CLOSE)
-    for step in range(most):
+    for _ in range(20):  # leak and limit make the current not quite proportional to the rates
         frequency = float(f"{frequency:.6g}")  # so that the last bits of a linear solver do not make another device
-        meta = (*drawn.meta, ("attempt_frequency", frequency), *((("fastest", limit),) if limit else ()))
-        network = drawn.replace(bond_laws=_laws(frequency, overlap, limit), meta=meta)
+        network = drawn.replace(
+            bond_laws=_laws(np.minimum(frequency * overlap, limit or np.inf)),
+            meta=(*drawn.meta, ("attempt_frequency", frequency), ("fastest", limit)),
+        )
         found = typical_spread(network, generator(random, "network", "calibration"))
-        if abs(found / current - 1.0) < close or (not limit and step == most - 1):
+        if abs(found / current - 1.0) < _CALIBRATED:
             return network
-        if not limit:
-            frequency *= current / found
-            continue
         here = (float(np.log(frequency)), float(np.log(found / current)))
         power = float(np.clip((here[1] - last[1]) / (here[0] - last[0]), 0.2, 1.0)) if last else 1.0
         last, frequency = here, float(np.exp(here[0] - here[1] / power))
@@ -272,9 +275,8 @@ def _charges(
     return levels, {"coulomb": coulomb, "reference": np.ones(len(sites))}
 
 
-def _laws(frequency: float, overlap: FloatArray, limit: float) -> tuple[Hopping, ...]:
-    rates = np.minimum(ELEMENTARY_CHARGE * frequency * overlap, ELEMENTARY_CHARGE * limit if limit else np.inf)
-    return tuple(Hopping(rate) for rate in rates.tolist())
+def _laws(hops: FloatArray) -> tuple[Hopping, ...]:
+    return tuple(Hopping(rate) for rate in (ELEMENTARY_CHARGE * hops).tolist())
 
 
 def typical_spread(network: Network, random: np.random.Generator) -> float:

@@ -16,7 +16,7 @@ from hgesim.loop import Draw, HomodyneLoop, Scales, Task, Timeline, curve_task, 
 from hgesim.network import DiscParameters, Network, dopant_disc
 from hgesim.network.solver import Solution
 
-DISC = dopant_disc(6, DiscParameters(current=100e-9))
+DISC = dopant_disc(6, DiscParameters(current=100e-9), fastest=0)
 LINE = dopant_disc(6, DiscParameters(current=100e-9, electrodes=6, inputs=(3,)))
 TASKS = {
     "AND": (DISC, gate_task("AND")),

@@ -68,7 +68,23 @@ def test_the_disc_is_as_described():
     assert float(f"{frequency:.6g}") == frequency  # the last bits of a linear solver must not make another device
     for (i, j), law in zip(pairs, network.bond_laws, strict=True):
         overlap = np.exp(-2 * np.hypot(*(nodes[i] - nodes[j])) / 3e-9)
-        assert law == Hopping(pytest.approx(1.602176634e-19 * frequency * overlap, rel=1e-9))
+        hops = min(frequency * overlap, 1e13)  # no faster than phonons
+        assert law == Hopping(pytest.approx(1.602176634e-19 * hops, rel=1e-9))
+    assert dict(network.meta)["fastest"] == 1e13
+
+
+def test_the_limit_of_hops():
+    """Given, it holds or is refused; not given, it is as much more by decades as the current takes."""
+    free, tight = dopant_disc(11, fastest=0), dopant_disc(11, fastest="3e12 Hz")
+    assert max(law.rate for law in free.bond_laws) > 1e-4
+    assert max(law.rate for law in tight.bond_laws) == pytest.approx(1.602176634e-19 * 3e12)
+    sparse = dopant_disc(2, dopants=3, electrodes=5, inputs=(1, 3))
+    assert dict(sparse.meta)["fastest"] in (0.0, 1e14, 1e15, 1e16, 1e18, 1e20)
+    with pytest.raises(RequestError, match=r"network\.too-weak.*fastest"):
+        dopant_disc(2, dopants=3, electrodes=5, inputs=(1, 3), fastest=1e13)
+    for value in (-1.0, "1 nA", math.nan):
+        with pytest.raises(RequestError, match="fastest"):
+            dopant_disc(1, fastest=value)
 
 
 def test_the_limit_of_hops():
@@ -98,14 +114,14 @@ def test_disorder_is_normal_and_streams_are_independent():
 
 @pytest.mark.parametrize("temperature", [77.0, 300.0])
 def test_the_typical_spread_is_the_current_asked_for(temperature):
-    network = dopant_disc(6, current="20 nA", temperature=temperature)
+    network = dopant_disc(6, current="20 nA", temperature=temperature, fastest=0)
     random = np.random.default_rng(5)
     volts = np.zeros((400, 4, 8))
     volts[:, :, [1, 3, 4, 6, 7]] = random.uniform(-0.6, 0.6, (400, 1, 5))
     volts[:, :, [2, 5]] = [(-0.3, -0.3), (-0.3, 0.3), (0.3, -0.3), (0.3, 0.3)]
     typical = np.median(network.output_current(volts).std(axis=1))
     assert 0.5 < typical / 20e-9 < 2.0  # other settings than those of the calibration
-    doubled = dopant_disc(6, current="40 nA", temperature=temperature)
+    doubled = dopant_disc(6, current="40 nA", temperature=temperature, fastest=0)
     assert doubled.output_current(volts) == pytest.approx(2 * network.output_current(volts), rel=1e-3, abs=1e-13)
 
 
