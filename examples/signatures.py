@@ -95,7 +95,7 @@ def main(out: str = "signatures.png", settings: int = 2000, films: int = 100) ->
     """Measure, print and draw."""
     curves, gates = [], []
     for device in DEVICES:
-        network = hg.dopant_disc(device, fastest=0)
+        network = hg.dopant_disc(device)
         shares = gate_abundance(network, settings, seed=0)
         ungated = network.replace(levers=np.zeros_like(network.levers), site_leak=0.0)
         without = gate_abundance(ungated, settings, seed=0)

@@ -21,7 +21,8 @@ from hgesim.experiment.build import build_design, draw_start
 from hgesim.experiment.watch import Redraw, hopeless
 from hgesim.learning import History, already_solved, network_outputs
 
-DESIGN = build_design(*load_config(AND, ["circuit.technology=ideal"]))
+CONFIG, FOLDER = load_config(AND, ["circuit.technology=ideal"])
+DESIGN, SEED = build_design(CONFIG, FOLDER), CONFIG.loop.seed
 PATIENCE = 5
 
 
@@ -128,10 +129,10 @@ def test_starts_are_given_up_one_after_the_other(tmp_path: Path, scripted: Any, 
     assert drawn[0] == 0 and drawn == sorted(set(drawn))
     loop, network = experiment.design.loop, experiment.design.network
     for number, start in zip(drawn, starts, strict=True):
-        assert start == draw_start(41, 0.6, 5, number)
+        assert start == draw_start(SEED, 0.6, 5, number)
     for number in range(drawn[-1]):  # those passed over do the task already
         if number not in drawn:
-            outputs = network_outputs(network, loop.task, np.array(draw_start(41, 0.6, 5, number)))
+            outputs = network_outputs(network, loop.task, np.array(draw_start(SEED, 0.6, 5, number)))
             assert already_solved(loop.task, outputs)
     assert json.loads((tmp_path / "run" / "result.json").read_text())["attempts"] == attempts
     again = scripted(Redraw("stuck"), BAD, BAD, GOOD)
@@ -154,7 +155,7 @@ def test_the_last_start_counts_as_it_is(tmp_path: Path, scripted: Any, osdi_engi
 def test_a_start_that_learns_is_kept(tmp_path: Path, scripted: Any, osdi_engine: Engine, overrides: list[str]) -> None:
     starts = scripted(GOOD)
     run = Experiment.from_file(AND, [*QUICK, *overrides]).run(tmp_path / "run")
-    assert starts == [draw_start(41, 0.6, 5)] and run.learnt
+    assert starts == [draw_start(SEED, 0.6, 5)] and run.learnt
     (only,) = run.result["attempts"]
     assert (only["draw"], only["start"], only["given_up"]) == (0, list(starts[0]), "")
 

@@ -74,30 +74,17 @@ def test_the_disc_is_as_described():
 
 
 def test_the_limit_of_hops():
-    """Given, it holds or is refused; not given, it is as much more by decades as the current takes."""
-    free, tight = dopant_disc(11, fastest=0), dopant_disc(11, fastest="3e12 Hz")
-    assert max(law.rate for law in free.bond_laws) > 1e-4
-    assert max(law.rate for law in tight.bond_laws) == pytest.approx(1.602176634e-19 * 3e12)
-    sparse = dopant_disc(2, dopants=3, electrodes=5, inputs=(1, 3))
-    assert dict(sparse.meta)["fastest"] in (0.0, 1e14, 1e15, 1e16, 1e18, 1e20)
-    with pytest.raises(RequestError, match=r"network\.too-weak.*fastest"):
-        dopant_disc(2, dopants=3, electrodes=5, inputs=(1, 3), fastest=1e13)
-    for value in (-1.0, "1 nA", math.nan):
-        with pytest.raises(RequestError, match="fastest"):
-            dopant_disc(1, fastest=value)
-
-
-def test_the_limit_of_hops():
     """Rates are the smaller of the tunnelling rate and the limit, and outputs are still of the size asked for."""
-    free, tight = dopant_disc(11), dopant_disc(11, fastest="1e13 Hz")
-    assert max(law.rate for law in free.bond_laws) > 1e-4 and "fastest" not in dict(free.meta)
-    frequency = dict(tight.meta)["attempt_frequency"]
-    ratio = frequency / dict(free.meta)["attempt_frequency"]
+    free, tight = dopant_disc(11, fastest=0), dopant_disc(11)
+    assert max(law.rate for law in free.bond_laws) > 1e-4
+    ratio = dict(tight.meta)["attempt_frequency"] / dict(free.meta)["attempt_frequency"]
     for before, after in zip(free.bond_laws, tight.bond_laws, strict=True):
         assert after.rate == pytest.approx(min(before.rate * ratio, 1.602176634e-19 * 1e13), rel=1e-9)
-    assert typical_spread(tight, generator(11, "network", "calibration")) == pytest.approx(50e-9, rel=1e-3)
+    assert typical_spread(tight, generator(11, "network", "calibration")) == pytest.approx(50e-9, rel=2e-3)
+    sparse = dopant_disc(5, dopants=5, electrodes=5, inputs=(1, 3))  # by decades more where the current takes it
+    assert dict(sparse.meta)["fastest"] == 1e14
     with pytest.raises(RequestError, match=r"network\.too-weak.*fastest"):
-        dopant_disc(11, fastest=1e9)
+        dopant_disc(5, dopants=5, electrodes=5, inputs=(1, 3), fastest=1e13)
     for value in (-1.0, "1 nA", math.nan):
         with pytest.raises(RequestError, match="fastest"):
             dopant_disc(1, fastest=value)
