@@ -114,6 +114,20 @@ def learn(
 
 
 @app.command()
+def gradient(
+    along: Annotated[
+        Path, typer.Option("--along", metavar="RUN", help="Folder of a finished learning run.", show_default=False)
+    ],
+) -> None:
+    """Hold what the integrators did along a learning run against the exact descent; renew result and report."""
+    from hgesim.experiment import measure_along
+
+    run = measure_along(along)
+    _tell_along(run.result["gradient_along"])
+    print(f"report: {run.report()}")
+
+
+@app.command()
 def screen(
     config: ConfigFile,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Output folder.")],
@@ -214,6 +228,36 @@ def _tell(run: Run, reported: bool) -> None:
             f"{result['transistors']} transistors, {result['timepoints']} time points, {result['wall_s']:.0f} s"
         )
     print(f"report: {run.folder / 'report.html'}" if reported else f"results: {run.folder}")
+
+
+def _tell_along(found: dict[str, Any]) -> None:
+    """Print an epoch a line: windows that count, the median of their angles, the epoch's own, its move, its slope."""
+    from statistics import median
+
+    from hgesim.units import show_quantity
+
+    def degrees(angle: float | None) -> str:
+        return "-" if angle is None else f"{angle:.1f}"
+
+    print(f"{'epoch':>5s}{'windows':>9s}{'angle, deg':>12s}{'whole, deg':>12s}{'move':>11s}{'exact slope':>17s}")
+    past = found["history"]
+    for k, whole in enumerate(past["epoch_angle_deg"]["controls"]):
+        counted = past["counted"][k]
+        angles = [a for a, counts in zip(past["window_angle_deg"]["controls"][k], counted, strict=True) if counts]
+        print(
+            f"{k + 1:5d}{f'{len(angles)} of {len(counted)}':>9s}{degrees(median(angles) if angles else None):>12s}"
+            f"{degrees(whole):>12s}{show_quantity(past['move'][k], 'V'):>11s}{past['slope'][k]:>12.3g} V^2/V"
+        )
+    if found["reason"]:
+        print(f"no angle to the exact descent: {found['reason']}")
+        return
+    windows, epochs = found["window"], found["epoch"]
+    print(
+        "median angle of the controls' moves to the exact descent: "
+        f"{degrees(windows['angle_deg']['controls'])} deg over {windows['counted']} of {windows['of']} windows, "
+        f"{degrees(epochs['angle_deg']['controls'])} deg over {epochs['counted']} of {epochs['of']} epochs, "
+        f"{epochs['downhill']} of them downhill"
+    )
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hgesim.experiment.along import measure_along
 from hgesim.experiment.build import build_design, build_network, build_task
 from hgesim.experiment.experiment import Experiment, learn
 from hgesim.experiment.folder import netlist_folder
@@ -19,6 +20,7 @@ __all__ = [
     "build_network",
     "build_task",
     "learn",
+    "measure_along",
     "netlist_folder",
     "screen",
 ]

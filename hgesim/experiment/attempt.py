@@ -12,6 +12,8 @@ import numpy as np
 
 from hgesim.design import CaseSweep, Design, network_bench
 from hgesim.engine import Engine, Progress, RunResult, Verdict, fill_folder, read_raw, run_deck
+from hgesim.errors import HgeError
+from hgesim.experiment.along import along_figures
 from hgesim.experiment.folder import netlist_folder
 from hgesim.experiment.result import energy_figures, learning_figures, meanings, run_figures
 from hgesim.learning import case_voltages, epoch_history
@@ -99,9 +101,15 @@ class Attempt:
                 "verdict": str(Verdict.ENGINE_ERROR),
                 "message": f"the run did not begin at its start: {', '.join(wrong)}",
             }
-        history = epoch_history(np.array(raw["time"]), signals, loop, network)
+        time = np.array(raw["time"])
+        history = epoch_history(time, signals, loop, network)
+        figures |= learning_figures(self.design, history, self.control_range)
+        try:
+            figures["gradient_along"] = along_figures(time, signals, loop, network)
+        except HgeError as error:  # a setting the run passed through, which the exact solver cannot do: the run is good
+            figures["gradient_along"] = {"of": "loss", "reason": str(error)}
         ran.raw.unlink()
-        return figures | learning_figures(self.design, history, self.control_range)
+        return figures
 
     def _check_network(self, result: dict[str, Any]) -> dict[str, Any]:
         """Let the simulator itself find the network's operating points at the start and end controls, alone."""

@@ -19,6 +19,7 @@ from hgesim.learning.score import (
 from hgesim.learning.screening import Screened, does_task, judge_ends, proportion_interval, screen_starts, sort_starts
 from hgesim.learning.signatures import Share, Sweep, gate_abundance, input_sweeps, negative_slopes, random_voltages
 from hgesim.learning.task_problem import task_problem
+from hgesim.learning.trajectory import Trajectory, descent_angle, learning_trajectory
 from hgesim.learning.variable_range import HoppingExponent, hopping_exponent, hopping_film, zero_bias_conductance
 
 __all__ = [
@@ -29,11 +30,13 @@ __all__ = [
     "Screened",
     "Share",
     "Sweep",
+    "Trajectory",
     "already_solved",
     "averaged_run",
     "case_voltages",
     "correlation",
     "correlation_loss",
+    "descent_angle",
     "dither_curvature",
     "does_task",
     "epoch_history",
@@ -43,6 +46,7 @@ __all__ = [
     "hopping_film",
     "input_sweeps",
     "judge_ends",
+    "learning_trajectory",
     "negative_slopes",
     "network_outputs",
     "proportion_interval",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hgesim.report.along_figure import along_figure, along_sentence
 from hgesim.report.cases import case_title, cases, counts, kind_of
 from hgesim.report.loop_figure import loop_figure
 from hgesim.report.network_figure import network_figure, positions
@@ -73,6 +74,7 @@ def _page(record: Record) -> str:
         _section("The network", _network(record)),
         _section("Outputs before and after" if record.valid else "Outputs", _outputs(record)),
         _section("The course of the run", _learning(record)),
+        _section("Against the exact gradient", _along(record)),
         _section("The loop", _loop(record)),
         _section("Raw waveforms", _waves(record)),
         _section("What it cost", costs(record)),
@@ -191,6 +193,19 @@ def _learning(record: Record) -> str:
     if not record.result.get("history"):
         caption = "Control voltages and the threshold's voltage, with their dither, from waveforms.nc."
     return _figure(record, learning_figure(record), "learning", caption)
+
+
+def _along(record: Record) -> str:
+    said = along_sentence(record)
+    if not said:
+        return ""
+    caption = (
+        "Moves are read from waveforms.nc from window to window, without the dither; the gradient is that of the "
+        "network alone, exact, at the controls halfway through a window or at the begin of an epoch. A window counts "
+        "where the error is larger than the ripple that the dither makes on it, and the controls move by a twentieth "
+        "of the dither or more; an epoch, where one of its windows does."
+    )
+    return f"<p>{escape(said)}</p>" + _figure(record, along_figure(record), "along", caption)
 
 
 def _outputs(record: Record) -> str:

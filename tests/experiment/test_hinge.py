@@ -38,6 +38,8 @@ def test_cases_on_the_right_side_are_silent(tmp_path: Path, osdi_engine: Engine,
     assert right.any() and not right.all()
     assert loudest[right].max() < 5e-3
     assert loudest[~right].min() > 20 * 5e-3
+    counted = np.array(run.result["gradient_along"]["history"]["counted"]).ravel()
+    assert counted.any() and not counted[right].any()  # no gradient behind a closed gate
     if technology == "gf180":  # 0.235 mA between +-1.65 V
         used = run.result["energy_j"]["per_block"]["hinge"]
         assert used == pytest.approx(0.235e-3 * 3.3 * run.result["simulated_s"], rel=0.1)

@@ -1,0 +1,88 @@
+"""The gradient along the run: the angle between what the integrators did and the exact direction of descent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hgesim.report.record import FloatArray, Record, items, numbers, real, text
+from hgesim.report.style import LIGHT, new_figure
+from hgesim.report.waves import read_timeline
+from hgesim.report.words import whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["along_figure", "along_sentence"]
+
+_KEY = "gradient_along"
+
+
+def along_figure(record: Record) -> Figure | None:
+    """Draw the angle of every window and of every epoch over time; None where nothing counts."""
+    timeline, result = read_timeline(record.result), record.result
+    windows = _rows(result, "window_angle_deg", "controls")
+    counted = _rows(result, "counted") > 0
+    if timeline is None or not record.valid or windows.shape != counted.shape or not counted.any():
+        return None
+    if windows.shape[1] != timeline.cases:
+        return None
+    begin = timeline.epoch * np.arange(len(windows))[:, None] + timeline.case * np.arange(timeline.cases)
+    middle = 1e3 * (begin + timeline.dead + timeline.hold / 2)
+    epochs = numbers(result, _KEY, "history", "epoch_angle_deg", "controls")[: len(windows)]
+    figure = new_figure(10.4, 3.3)
+    axes = figure.add_axes((0.075, 0.15, 0.91, 0.7))
+    axes.axhline(90, color=LIGHT["soft"], lw=0.8, ls=(0, (5, 3)), zorder=1)
+    axes.annotate("uphill above", (1.0, 90), (-2, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
+                  ha="right", fontsize=8, color=LIGHT["soft"])  # fmt: skip
+    blue, soft = LIGHT["blue"], LIGHT["soft"]
+    for part, face, edge, name in (
+        (counted, blue, blue, "a window: the case's own descent"),
+        (~counted, "none", soft, "the same, not counted"),
+    ):
+        seen = part & np.isfinite(windows)
+        if seen.any():
+            axes.scatter(
+                middle[seen], windows[seen], s=15, c=face, edgecolors=edge, linewidths=0.6, zorder=3, label=name
+            )
+    over = 1e3 * timeline.epoch * (np.arange(len(epochs)) + 0.5)
+    axes.plot(over, epochs, color=LIGHT["ink"], marker="o", ms=2.6, lw=1.2, zorder=2,
+              label="an epoch: the descent of the mean squared error")  # fmt: skip
+    axes.set(xlabel="time (ms)", ylabel="angle (°)", ylim=(0, 180), xlim=(0, 1e3 * timeline.epoch * len(windows)))
+    axes.set_yticks(range(0, 181, 30))
+    axes.set_title("angle between the controls' move and the exact descent", pad=20)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.985), ncols=3, fontsize=8, handletextpad=0.4)
+    return figure
+
+
+def _rows(result: object, *path: str) -> FloatArray:
+    """Return a table of numbers, one row an epoch, NaN for what is none; empty where it is broken."""
+    rows = [row for row in items(result, _KEY, "history", *path) if isinstance(row, list)]
+    tables = [numbers([float(value) if isinstance(value, bool) else value for value in row]) for row in rows]
+    return np.array(tables) if len({len(row) for row in tables}) == 1 else np.zeros((0, 0))
+
+
+def along_sentence(record: Record) -> str:
+    """Say how close the integrators kept to the exact gradient, or why there is no figure; empty where none is kept."""
+    result = record.result
+    if not record.valid or _KEY not in result:
+        return ""
+    if why := text(result, _KEY, "reason"):
+        return f"There is no angle to the exact gradient: {why}."
+    angle, many, of = (real(result, _KEY, "window", *key) for key in (("angle_deg", "controls"), ("counted",), ("of",)))
+    if angle is None or many is None or of is None:
+        return ""
+    said = (
+        f"In the {whole(many)} of {whole(of)} windows that count, the integrators moved the controls within "
+        f"{angle:.2g}° (median) of the exact descent of the case shown"
+    )
+    angle, many, down = (
+        real(result, _KEY, "epoch", *key) for key in (("angle_deg", "controls"), ("counted",), ("downhill",))
+    )
+    if angle is None or not many or down is None:
+        return said + "."
+    return (
+        f"{said}; over whole epochs within {angle:.2g}° (median) of that of the mean squared error at their begin, "
+        f"downhill in {whole(down)} of {whole(many)}."
+    )
