@@ -118,9 +118,22 @@ def descent_angle(move: ArrayLike, gradient: ArrayLike, dither: ArrayLike) -> Fl
     -------
     ndarray, (...,)
         From 0 to 180 degrees; NaN where nothing moves or nothing slopes.
+
+    Raises
+    ------
+    RequestError
+        ``gradient.bad-value`` for dithers that are not positive, or not as many as channels.
     """
-    root = np.sqrt(np.asarray(dither, dtype=float))
-    ahead, down = _unit(np.asarray(move, dtype=float) / root), _unit(-root * np.asarray(gradient, dtype=float))
+    steps, slopes, sizes = (np.asarray(values, dtype=float) for values in (move, gradient, dither))
+    if sizes.ndim != 1 or not steps.shape[-1:] == slopes.shape[-1:] == sizes.shape or not (sizes > 0).all():
+        raise RequestError(
+            "gradient.bad-value",
+            f"moves {steps.shape}, gradients {slopes.shape}, dithers {sizes.tolist()}",
+            place="dither",
+            remedy="a positive dither for every channel",
+        )
+    root = np.sqrt(sizes)
+    ahead, down = _unit(steps / root), _unit(-root * slopes)
     across, along = np.linalg.norm(ahead - down, axis=-1), np.linalg.norm(ahead + down, axis=-1)
     return np.asarray(np.degrees(2.0 * np.arctan2(across, along)))
 
@@ -145,8 +158,7 @@ def learning_trajectory(
     time : ndarray, (T,)
         Rising, in second.
     signals : mapping of str to ndarray, (T,)
-        By net: every channel's voltage, in volt. Some windows are read whole, of
-        the others two samples.
+        By net: every channel's voltage, in volt. At most 50 windows are read whole, of the others two samples.
     loop : HomodyneLoop
         Time line, task and channels.
     network : Network
@@ -160,14 +172,19 @@ def learning_trajectory(
     Raises
     ------
     RequestError
-        ``gradient.no-signal`` for a channel that was not stored.
+        ``gradient.no-signal`` for a channel without a waveform as long as `time`.
     HgeError
         ``network.no-convergence``.
     """
     line, channels = loop.timeline, loop.channels(network)
-    missing = [channel.net for channel in channels if channel.net not in signals]
+    missing = [channel.net for channel in channels if len(signals.get(channel.net, ())) != len(time)]
     if missing:
-        raise RequestError("gradient.no-signal", f"no waveform of {', '.join(missing)}", place="signals")
+        raise RequestError(
+            "gradient.no-signal",
+            f"no waveform of {len(time)} points of {', '.join(missing)}",
+            place="signals",
+            remedy="give every channel's voltage at all times",
+        )
     dither = np.array([channel.dither for channel in channels])
     epochs = min(line.epochs, int(np.floor(time[-1] / line.epoch + 1e-9))) if len(time) > 1 else 0
     if epochs == 0:

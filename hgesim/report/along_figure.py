@@ -48,7 +48,7 @@ def along_figure(record: Record) -> Figure | None:
             )
     over = 1e3 * timeline.epoch * (np.arange(len(epochs)) + 0.5)
     axes.plot(over, epochs, color=LIGHT["ink"], marker="o", ms=2.6, lw=1.2, zorder=2,
-              label="an epoch: the descent of the mean squared error")  # fmt: skip
+              label="an epoch: the descent of the loss over all cases")  # fmt: skip
     axes.set(xlabel="time (ms)", ylabel="angle (°)", ylim=(0, 180), xlim=(0, 1e3 * timeline.epoch * len(windows)))
     axes.set_yticks(range(0, 181, 30))
     axes.set_title("angle between the controls' move and the exact descent", pad=20)
@@ -74,8 +74,8 @@ def along_sentence(record: Record) -> str:
     if angle is None or many is None or of is None:
         return ""
     said = (
-        f"In the {whole(many)} of {whole(of)} windows that count, the integrators moved the controls within "
-        f"{angle:.2g}° (median) of the exact descent of the case shown"
+        f"In the {whole(many)} of {whole(of)} windows that count, the median angle between the controls' move and the "
+        f"exact descent of the case shown is {angle:.2g}°"
     )
     angle, many, down = (
         real(result, _KEY, "epoch", *key) for key in (("angle_deg", "controls"), ("counted",), ("downhill",))
@@ -83,6 +83,6 @@ def along_sentence(record: Record) -> str:
     if angle is None or not many or down is None:
         return said + "."
     return (
-        f"{said}; over whole epochs within {angle:.2g}° (median) of that of the mean squared error at their begin, "
-        f"downhill in {whole(down)} of {whole(many)}."
+        f"{said}; between the move of a whole epoch and the exact descent of the loss over all cases, at its begin, it "
+        f"is {angle:.2g}°, and {whole(down)} of {whole(many)} epochs lead downhill."
     )

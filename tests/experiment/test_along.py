@@ -11,6 +11,7 @@ import pytest
 from quick_settings import AND, QUICK
 from typer.testing import CliRunner
 
+from hgesim.blocks.transfer import CONTRACT
 from hgesim.cli import app
 from hgesim.engine import Engine
 from hgesim.errors import HgeError, RequestError
@@ -26,23 +27,24 @@ def test_ideal_blocks_at_a_low_rate_keep_near_the_exact_descent(quick_run: Run) 
     assert along["reason"] == "" and along["of"] == "loss"
     assert along["window"]["of"] == 8 and along["window"]["counted"] >= 4
     angles = np.array(along["history"]["window_angle_deg"]["controls"])[np.array(along["history"]["counted"])]
-    assert angles.max() < 20 and along["window"]["angle_deg"]["controls"] < 12
-    assert along["window"]["angle_deg"]["channels"] < 12
+    assert angles.max() < 20 and max(along["window"]["angle_deg"].values()) < 12
     assert along["epoch"]["downhill"] == along["epoch"]["counted"] == 2
     assert len(along["history"]["move"]) == len(along["history"]["slope"]) == 2
 
 
 def test_the_first_epoch_lowered_the_loss_as_its_move_and_slope_say(quick_run: Run) -> None:
-    """Another way to the same: the loss at the history's controls falls by about move times slope times cosine."""
+    """Another way to the same: the loss falls by about move times slope times cosine.
+
+    The history's controls are averages over the epoch's last window, so that about half a window's move is missing.
+    """
     loop, network = stored_loop(quick_run)
-    history, along = quick_run.result["history"], quick_run.result["gradient_along"]
+    history, past = quick_run.result["history"], quick_run.result["gradient_along"]["history"]
     target = loop.task.target * np.array(loop.task.target_levels)
     ends = np.array([loop.start, [track[0] for track in history["controls"].values()]])
-    # the threshold stays: only the controls' part is looked at
-    losses = ((loop.settings.transimpedance * (network_outputs(network, loop.task, ends) - target)) ** 2).mean(axis=1)
-    past = along["history"]
-    fall = past["move"][0] * past["slope"][0] * np.cos(np.radians(past["epoch_angle_deg"]["controls"][0]))
-    assert losses[0] - losses[1] == pytest.approx(fall, rel=0.25) and fall > 0
+    errors = loop.settings.transimpedance * (network_outputs(network, loop.task, ends) - target)
+    before, after = (np.clip(errors, -CONTRACT.readout_limit, CONTRACT.readout_limit) ** 2).mean(axis=1)
+    expected = past["move"][0] * past["slope"][0] * np.cos(np.radians(past["epoch_angle_deg"]["controls"][0]))
+    assert 0.6 * expected < before - after < 1.2 * expected
 
 
 def test_stored_and_measured_again_agree(quick_run: Run, tmp_path: Path) -> None:

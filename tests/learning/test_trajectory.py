@@ -206,5 +206,10 @@ def test_what_is_refused() -> None:
     time, tracks, _ = made_up(STAR, loop, 30.0)
     with pytest.raises(RequestError, match=r"gradient\.no-signal.*threshold"):
         learning_trajectory(time, {net: wave for net, wave in tracks.items() if net != "threshold"}, loop, STAR)
+    with pytest.raises(RequestError, match=r"gradient\.no-signal.*el_e4"):
+        learning_trajectory(time, {**tracks, "el_e4": tracks["el_e4"][:-1]}, loop, STAR)
+    for dither in ([0.01], [0.01, 0.0], [0.01, float("nan")], 0.01):
+        with pytest.raises(RequestError, match=r"gradient\.bad-value"):
+            descent_angle([1.0, 0.0], [1.0, 1.0], dither)
     with pytest.raises(RequestError, match=r"gradient\.unknown-part"):
         learning_trajectory(time, tracks, loop, STAR).case_angles("inputs")

@@ -14,6 +14,7 @@ from report_samples import EPOCHS
 from hgesim.report import read_record, write_report
 from hgesim.report.along_figure import along_figure, along_sentence
 from hgesim.report.style import look
+from hgesim.report.tables import escape
 
 WINDOWS = np.round(np.random.default_rng(5).uniform(3, 20, (EPOCHS, 4)), 2).tolist()
 ALONG: dict[str, Any] = {
@@ -66,9 +67,9 @@ def test_what_is_said(changed_run: Callable[..., Path]) -> None:
     folder = changed_run(gradient_along=ALONG)
     said = along_sentence(read_record(folder))
     assert f"{3 * EPOCHS} of {4 * EPOCHS} windows" in said and "8.6°" in said
-    assert "41°" in said and f"downhill in {EPOCHS - 1} of {EPOCHS}" in said
+    assert "41°" in said and f"{EPOCHS - 1} of {EPOCHS} epochs lead downhill" in said
     page = write_report(folder).read_text()
-    assert "Against the exact gradient" in page and said in page and 'id="along-' in page
+    assert "Against the exact gradient" in page and escape(said) in page and 'id="along-' in page
 
 
 def test_a_reason_instead_of_a_figure(changed_run: Callable[..., Path]) -> None:
