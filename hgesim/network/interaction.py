@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hgesim.network.equations import Circuit, compiled_bonds, electrode_currents, evaluate, jacobian, kernels
 from hgesim.network.groups import by_gates
 from hgesim.network.large import adjoint_large, solve_large
 from hgesim.network.laws import KINK, BondState, FloatArray
@@ -22,17 +23,12 @@ from hgesim.network.solver import (
     FLOOR,
     RELATIVE,
     STEP,
-    Circuit,
     Solution,
     adjoint,
     compiled_adjoint,
-    compiled_bonds,
     complete_solution,
-    electrode_currents,
-    evaluate,
-    jacobian,
-    kernels,
     no_convergence,
+    settle_rows,
     solve_batch,
     solve_rows,
 )
@@ -159,10 +155,12 @@ def _newton_arrays(circuit: Circuit, volts: FloatArray, excess: FloatArray, most
         matrix = _by_excess(circuit, state, matrix, excess)
         step = solve_rows(matrix, -error, 1.0 / np.maximum(np.abs(matrix).max(axis=2), 1e-290))
         small = np.all(np.abs(step) < STEP, axis=1)
-        excess += np.where(done[:, None], 0.0, np.clip(step, -circuit.limit, circuit.limit))
+        moves = ~done[:, None] & np.isfinite(step)  # a singular point stays where it is, and is not done
+        excess += np.where(moves, np.clip(step, -circuit.limit, circuit.limit), 0.0)
     by_excess = _by_excess(circuit, state, jacobian(circuit, state)[0], excess)
     step = solve_rows(by_excess, -error, 1.0 / np.maximum(np.abs(by_excess).max(axis=2), 1e-290))
     lift = np.einsum("pij,pj->pi", _lift(circuit, excess), step)
+    done &= np.isfinite(step).all(axis=1)
     currents = electrode_currents(circuit, state, step + lift, lift)
     residual = np.max(np.abs(error) / np.maximum(total + FLOOR / RELATIVE * diagonal, 1e-290), axis=1)
     return State(excess, levels, currents, done, count, residual)
@@ -201,7 +199,7 @@ def adjoint_any(circuit: Circuit, volts: FloatArray, solution: Solution) -> Floa
     source = by_mu + np.einsum("pi,pij->pj", by_mu + by_eps, _lift(circuit, mu - levels))
     weight = np.zeros((len(volts), circuit.incidence.shape[1]))
     turned = matrix.transpose(0, 2, 1)
-    weight[:, :n] = solve_rows(turned, source, 1.0 / np.maximum(np.abs(turned).max(axis=2), 1e-290))
+    weight[:, :n] = settle_rows(turned, source, 1.0 / np.maximum(np.abs(turned).max(axis=2), 1e-290))
     weight[:, circuit.output] = -1.0
     share = weight @ circuit.incidence.T
     by_node = (share * (state.mu_i + state.eps_i)) @ out + (share * (state.mu_j + state.eps_j)) @ into

@@ -9,9 +9,10 @@ import scipy.sparse
 from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 
+from hgesim.network.equations import Circuit, electrode_currents, evaluate, first_guess
 from hgesim.network.groups import by_gates
 from hgesim.network.laws import BondState, FloatArray
-from hgesim.network.solver import FLOOR, RELATIVE, STEP, Circuit, electrode_currents, evaluate, first_guess
+from hgesim.network.solver import FLOOR, RELATIVE, STEP, singular
 
 __all__ = ["adjoint_large", "solve_large"]
 
@@ -99,7 +100,11 @@ def _factor(matrix: Any, slope: FloatArray) -> Any:
     try:
         return splu(scaled, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}, diag_pivot_thresh=0.01)
     except RuntimeError:
-        return splu(scipy.sparse.csc_array(scaled + 1e-13 * scipy.sparse.eye_array(len(slope))))
+        held = scipy.sparse.csc_array(scaled + 1e-13 * scipy.sparse.eye_array(len(slope)))
+    try:
+        return splu(held)
+    except RuntimeError:
+        raise singular(1, 1) from None
 
 
 def adjoint_large(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> FloatArray:

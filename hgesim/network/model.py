@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from hgesim.errors import RequestError, nearest
 from hgesim.network.checks import check_network, is_whole
+from hgesim.network.equations import Circuit, compile_network, evaluate
 from hgesim.network.interaction import adjoint_any, solve_any
 from hgesim.network.laws import FloatArray, Law, flipped, law_name, law_values
-from hgesim.network.solver import Circuit, Solution, compile_network, evaluate
+from hgesim.network.solver import Solution
 
 __all__ = ["BOLTZMANN_EV", "Network"]
 

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hgesim.errors import HgeError
-from hgesim.network.groups import Group, by_gates, make_groups
-from hgesim.network.laws import KINK, BondState, FloatArray, Hopping, SiteState, hopping_state
-from hgesim.network.occupation import cooled, fill
+from hgesim.network.equations import (
+    Circuit,
+    compiled_bonds,
+    electrode_currents,
+    evaluate,
+    first_guess,
+    jacobian,
+    kernels,
+)
+from hgesim.network.groups import by_gates
+from hgesim.network.laws import KINK, FloatArray
+from hgesim.network.occupation import fill
 
-if TYPE_CHECKING:
-    from hgesim.network.model import Network
-
-__all__ = ["Circuit", "Solution", "adjoint", "compile_network", "solve_batch"]
+__all__ = ["Solution", "adjoint", "complete_solution", "no_convergence", "solve_batch", "solve_rows"]
 
 RELATIVE = 1e-9  # allowed error of Kirchhoff's law against the sum of |I| at the node
 FLOOR = 1e-13  # volt: rounding of a potential of order 1 V, below which a node error means nothing
 STEP = 1e-9  # volt: the last Newton step must be smaller
-COMPILED_SITES = 200  # up to here the compiled iterations are the faster ones
-SPARSE_SITES = 400  # above it sparse matrices are
 COMPILED_SHARE = 0.03  # of what is full or free that one of their steps leaves: 0.001 and 0.1 take longer
 CHUNK_BYTES = 3e6  # work on so many points at once that the matrices stay in the cache
 
@@ -75,76 +77,6 @@ def _flat(values: FloatArray) -> FloatArray:
     return values.reshape(-1, values.shape[-1])
 
 
-@dataclass(frozen=True)
-class Circuit:
-    """A network as arrays, ready for evaluation: hopping bonds, and one group for each other law."""
-
-    n_sites: int
-    ends: tuple[NDArray[np.intp], NDArray[np.intp]]
-    pairs: NDArray[np.intp]  # first bond of each run of bonds between the same two sites
-    inner: NDArray[np.intp]  # bonds with a site at both ends
-    hop: NDArray[np.intp]  # numbers of the hopping bonds
-    log_rate: FloatArray
-    groups: tuple[Group, ...]
-    levels: FloatArray
-    levers: FloatArray
-    kt: float
-    leak: float
-    output: int
-    coulomb: FloatArray  # (N, N), or (0, 0) where nothing interacts
-    reference: FloatArray
-    cooled: FloatArray  # occupations at zero volt
-
-    @cached_property
-    def incidence(self) -> FloatArray:
-        """(B, nodes): +1 at end i, -1 at end j."""
-        i, j = self.ends
-        rows, incidence = np.arange(len(i)), np.zeros((len(i), self.n_sites + self.levers.shape[1]))
-        incidence[rows, i], incidence[rows, j] = 1.0, -1.0
-        return incidence
-
-    @cached_property
-    def out(self) -> FloatArray:
-        """(B, nodes): 1 at end i."""
-        return np.maximum(self.incidence, 0.0)
-
-    @cached_property
-    def into(self) -> FloatArray:
-        """(B, nodes): 1 at end j."""
-        return np.maximum(-self.incidence, 0.0)
-
-    @cached_property
-    def touching(self) -> FloatArray:
-        """(B, N): 1 at each site of the bond."""
-        return np.abs(self.incidence[:, : self.n_sites])
-
-    @property
-    def large(self) -> bool:
-        """Tell whether sparse matrices are the faster ones."""
-        return self.n_sites > SPARSE_SITES and not self.interacts
-
-    @property
-    def interacts(self) -> bool:
-        """Tell whether occupied sites lift each other's levels."""
-        return len(self.coulomb) > 0
-
-    @property
-    def compiled(self) -> bool:
-        """Tell whether the compiled iterations apply: hopping only, and not too many sites."""
-        small = self.n_sites <= COMPILED_SITES
-        return small and len(self.hop) == len(self.ends[0]) and kernels() is not None
-
-    @property
-    def scale(self) -> float:
-        """Smallest voltage over which the current of a bond grows by e; infinite where none grows so steeply."""
-        return min([group.scale for group in self.groups] + [self.kt] * bool(len(self.hop)), default=np.inf)
-
-    @property
-    def limit(self) -> float:
-        """Largest Newton step in volt that the steepest law bears."""
-        return 4.0 * self.scale
-
-
 class Result(NamedTuple):
     """Potentials of a batch with what is known about them: all (points, ...)."""
 
@@ -154,107 +86,45 @@ class Result(NamedTuple):
     residual: FloatArray
 
 
-@cache
-def kernels() -> ModuleType | None:
-    """Return the compiled iterations; nothing where numba or a place for its cache is missing."""
-    try:
-        from hgesim.network import fast
-    except (ImportError, RuntimeError):
-        return None
-    return fast
-
-
-def compile_network(network: Network) -> Circuit:
-    """Arrange a network for evaluation."""
-    n, nodes = network.n_sites, network.n_sites + network.n_electrodes
-    i, j = (network.bond_sites[:, end].astype(np.intp) for end in (0, 1))
-    inner = np.flatnonzero((i < n) & (j < n))
-    key = i[inner] * nodes + j[inner]
-    laws = network.bond_laws
-    hop = np.array([b for b, law in enumerate(laws) if isinstance(law, Hopping)], dtype=np.intp)
-    return Circuit(
-        n_sites=n,
-        ends=(i, j),
-        pairs=np.flatnonzero(np.r_[True, key[1:] != key[:-1]][: len(key)]),
-        inner=inner,
-        hop=hop,
-        log_rate=np.log([law.rate for law in laws if isinstance(law, Hopping)]),
-        groups=make_groups(network),
-        levels=network.levels,
-        levers=network.levers,
-        kt=network.kT,
-        leak=network.site_leak,
-        output=n + network.output,
-        coulomb=network.coulomb if network.interacts else np.zeros((0, 0)),
-        reference=network.reference,
-        cooled=cooled(network.levels, network.coulomb, network.reference, network.kT)
-        if network.interacts
-        else np.zeros(0),
-    )
-
-
-def evaluate(circuit: Circuit, mu: FloatArray, volts: FloatArray, levels: FloatArray | None = None) -> BondState:
-    """Evaluate all bonds: currents (points, B) in ampere, derivatives in siemens.
-
-    Levels, (points, N) in eV, are given where sites interact; else they follow from the voltages.
-    """
-    if levels is None:
-        levels = circuit.levels + volts @ circuit.levers.T
-    i, j = circuit.ends
-    potential = np.concatenate([mu, volts], axis=1)
-    if len(circuit.hop) == len(i):
-        return _hopping(circuit, potential, levels, circuit.ends)
-    state = BondState(*np.zeros((5, len(mu), len(i))))
-    if len(circuit.hop):
-        part = _hopping(circuit, potential, levels, (i[circuit.hop], j[circuit.hop]))
-        for whole, piece in zip(state, part, strict=True):
-            whole[:, circuit.hop] = piece
-    for group in circuit.groups:
-        channel = group.evaluate(potential, volts)
-        state.current[:, group.bonds] = channel.current
-        state.mu_i[:, group.bonds], state.mu_j[:, group.bonds] = channel.by_a, channel.by_b
-    return state
-
-
-def _hopping(
-    circuit: Circuit, potential: FloatArray, levels: FloatArray, ends: tuple[NDArray[np.intp], NDArray[np.intp]]
-) -> BondState:
-    n, unit = circuit.n_sites, 2.0 * circuit.kt
-    eps = np.concatenate([levels, potential[:, n:]], axis=1) / unit
-    reduced = potential / unit
-    x = (eps - reduced)[:, :n]
-    log_cosh, tanh = np.zeros_like(eps), np.zeros_like(eps)  # an electrode has eps = mu
-    size = np.abs(x)
-    log_cosh[:, :n] = size + np.log1p(np.exp(-2.0 * size)) - np.log(2.0)
-    tanh[:, :n] = np.tanh(x)
-    state = hopping_state(SiteState(reduced, eps, log_cosh, tanh), ends, circuit.log_rate)
-    return BondState(state.current, *(slope / unit for slope in state[1:]))
-
-
-def jacobian(circuit: Circuit, state: BondState) -> tuple[FloatArray, FloatArray]:
-    """Return d(current leaving a site)/d(potential of a site), (points, N, N), and its diagonal, (points, N)."""
-    n, inner = circuit.n_sites, circuit.inner
-    diagonal = (state.mu_i @ circuit.out - state.mu_j @ circuit.into)[:, :n] + circuit.leak
-    matrix = np.zeros((len(diagonal), n, n))
-    upper, lower = state.mu_j[:, inner], -state.mu_i[:, inner]
-    if len(circuit.pairs) < len(inner):  # parallel bonds add up
-        upper, lower = (np.add.reduceat(part, circuit.pairs, axis=1) for part in (upper, lower))
-    first = inner[circuit.pairs]
-    i, j = circuit.ends[0][first], circuit.ends[1][first]
-    matrix[:, i, j], matrix[:, j, i] = upper, lower
-    sites = np.arange(n)
-    matrix[:, sites, sites] = diagonal
-    return matrix, diagonal
-
-
 def solve_rows(matrix: FloatArray, right: FloatArray, scale: FloatArray) -> FloatArray:
-    """Solve one linear system per point, rows scaled."""
+    """Solve one linear system per point, rows scaled; NaN at points whose system is singular."""
     scaled, sides = matrix * scale[:, :, None], (right * scale)[:, :, None]
     try:
         return np.asarray(np.linalg.solve(scaled, sides)[:, :, 0], dtype=np.float64)
     except np.linalg.LinAlgError:  # a group of sites hangs by less than rounding: a trace of leak holds it
         held = scaled + 1e-13 * np.eye(matrix.shape[1])
-        return np.asarray(np.linalg.solve(held, sides)[:, :, 0], dtype=np.float64)
+        return np.array([_solve_one(one, side[:, 0]) for one, side in zip(held, sides, strict=True)])
+
+
+def _solve_one(matrix: FloatArray, right: FloatArray) -> FloatArray:
+    try:
+        return np.asarray(np.linalg.solve(matrix, right), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return np.full_like(right, np.nan)
+
+
+def settle_rows(matrix: FloatArray, right: FloatArray, scale: FloatArray) -> FloatArray:
+    """Do what `solve_rows` does at operating points, which are none where the system is singular.
+
+    Raises
+    ------
+    HgeError
+        ``network.no-convergence``.
+    """
+    found = solve_rows(matrix, right, scale)
+    lost = int((~np.isfinite(found).all(axis=1)).sum())
+    if lost:
+        raise singular(lost, len(found))
+    return found
+
+
+def singular(lost: int, points: int) -> HgeError:
+    """Return the error for operating points where the equations are singular even with a trace of leak."""
+    return HgeError(
+        "network.no-convergence",
+        f"the currents do not determine the potentials at {lost} of {points} operating points",
+        remedy="raise site_leak",
+    )
 
 
 def newton(circuit: Circuit, volts: FloatArray, start: FloatArray, *, limit: float, most: int) -> Result:
@@ -283,6 +153,8 @@ def newton(circuit: Circuit, volts: FloatArray, start: FloatArray, *, limit: flo
             break
         active, keep = active[~good], ~good
         step = solve_rows(matrix[keep], -error[keep], scale[keep])
+        told = np.isfinite(step).all(axis=1)  # a singular point is given up where it is
+        active, step = active[told], step[told]
         small = np.all(np.abs(step) < STEP, axis=1)
         mu[active] += np.clip(step, -limit, limit)
     return Result(mu, done, iteration, residual)
@@ -293,40 +165,7 @@ def _settled_currents(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> Fl
     state = evaluate(circuit, mu, volts)
     error = (state.current @ circuit.incidence)[:, : circuit.n_sites] + circuit.leak * mu
     matrix, diagonal = jacobian(circuit, state)
-    return electrode_currents(circuit, state, solve_rows(matrix, -error, 1.0 / np.maximum(diagonal, 1e-290)))
-
-
-def electrode_currents(
-    circuit: Circuit, state: BondState, step: FloatArray, lift: FloatArray | None = None
-) -> FloatArray:
-    """Return the currents out at the electrodes, (points, E) in ampere, after a step too small for the potentials.
-
-    Next to a bond of high rate, the drop that drives the current is less than the rounding of a potential.
-
-    Parameters
-    ----------
-    state : BondState
-        Before the step.
-    step, lift : ndarray, (points, N)
-        Changes of the sites' potentials in volt, and of their levels in eV where sites interact.
-    """
-    (i, j), n, electrodes = circuit.ends, circuit.n_sites, circuit.levers.shape[1]
-    beside = ((0, 0), (0, electrodes))
-    move = np.pad(step, beside)
-    current = state.current + state.mu_i * move[:, i] + state.mu_j * move[:, j]
-    if lift is not None:
-        move = np.pad(lift, beside)
-        current += state.eps_i * move[:, i] + state.eps_j * move[:, j]
-    out, into, each = np.flatnonzero(i >= n), np.flatnonzero(j >= n), np.eye(electrodes)
-    return np.asarray(current[:, into] @ each[j[into] - n] - current[:, out] @ each[i[out] - n])
-
-
-def first_guess(circuit: Circuit, volts: FloatArray) -> FloatArray:
-    """Guess potentials: the gate potential where there are lever arms, else the mean of the electrodes."""
-    weight = circuit.levers.sum(axis=1, keepdims=True)
-    share = np.full_like(circuit.levers, 1.0 / circuit.levers.shape[1])
-    np.divide(circuit.levers, weight, out=share, where=weight > 1e-9)
-    return volts @ share.T
+    return electrode_currents(circuit, state, settle_rows(matrix, -error, 1.0 / np.maximum(diagonal, 1e-290)))
 
 
 def continuation(circuit: Circuit, volts: FloatArray) -> Result:
@@ -373,15 +212,6 @@ def solve_batch(circuit: Circuit, volts: FloatArray, start: FloatArray | None, l
         most, residual = max(most, result.iterations), max(residual, float(result.residual.max(initial=0.0)))
         currents[part] = _settled_currents(circuit, volts[part], result.mu)
     return complete_solution(circuit, volts, mu, currents, (most, residual, fallbacks))
-
-
-def compiled_bonds(circuit: Circuit) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
-    """Return ends, rates and interaction as the compiled iterations take them: arrays of one kind, never read-only."""
-    return (
-        np.array(circuit.ends, dtype=np.int64, order="C"),
-        np.exp(circuit.log_rate),
-        np.array(circuit.coulomb, order="C"),
-    )
 
 
 def _solve_compiled(circuit: Circuit, volts: FloatArray, mu: FloatArray, labels: tuple[str, ...]) -> Solution:
@@ -460,7 +290,7 @@ def adjoint(circuit: Circuit, volts: FloatArray, mu: FloatArray) -> FloatArray:
     at_output = circuit.incidence[:, circuit.output]
     source = ((state.mu_i * at_output) @ out + (state.mu_j * at_output) @ into)[:, :n]
     weight = np.zeros((len(volts), circuit.incidence.shape[1]))
-    weight[:, :n] = solve_rows(matrix.transpose(0, 2, 1), source, scale)
+    weight[:, :n] = settle_rows(matrix.transpose(0, 2, 1), source, scale)
     weight[:, circuit.output] = -1.0
     share = weight @ circuit.incidence.T
     potential = (share * state.mu_i) @ out + (share * state.mu_j) @ into

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from hgesim.network import Hopping, Network, dopant_disc, solver
+from hgesim.network import Hopping, Network, dopant_disc, equations
 
 
 def random_volts(network: Network, count: int, seed: int, size: float = 0.6) -> np.ndarray:
@@ -22,7 +22,7 @@ def both(network: Network, volts: np.ndarray, monkeypatch: pytest.MonkeyPatch) -
     for compiled in (True, False):
         with monkeypatch.context() as patch:
             if not compiled:
-                patch.setattr(solver, "kernels", lambda: None)
+                patch.setattr(equations, "kernels", lambda: None)
             solution = network.solve(volts)
             found.append((solution.currents, solution.potentials, network.gradient(volts)))
     return found

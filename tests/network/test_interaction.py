@@ -15,9 +15,9 @@ from hgesim.network import (
     Ohmic,
     Sinh,
     dopant_disc,
+    equations,
     from_graph,
     read_network,
-    solver,
     to_graph,
     write_network,
 )
@@ -83,7 +83,7 @@ def test_compiled_and_arrays_agree(temperature: float, screening: str | None, mo
     network = dopant_disc(3, dopants=10, temperature=temperature, coulomb=True, screening=screening)
     volts = random_volts(network, 10, size=0.4)
     compiled, gradient = network.solve(volts), network.gradient(volts)
-    monkeypatch.setattr(solver, "kernels", lambda: None)
+    monkeypatch.setattr(equations, "kernels", lambda: None)
     arrays = network.solve(volts)
     for name in ("currents", "potentials", "levels", "occupations"):
         one, other = getattr(compiled, name), getattr(arrays, name)
@@ -139,7 +139,7 @@ def test_next_to_high_rates_what_goes_in_comes_out(
 ) -> None:
     """The drops that drive the current are far below the digits of a potential."""
     if not compiled:
-        monkeypatch.setattr(solver, "kernels", lambda: None)
+        monkeypatch.setattr(equations, "kernels", lambda: None)
     network = pair(energy, (Hopping(1e6), Hopping(1e-9), Hopping(1e7)), site_leak=0.0)
     currents = network.solve(random_volts(network, 50, size=0.3)).currents
     assert currents[:, 0] == pytest.approx(-currents[:, 1], rel=1e-9)

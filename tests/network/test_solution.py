@@ -15,7 +15,9 @@ from hgesim.network import (
     Sinh,
     complete,
     dopant_disc,
+    equations,
     hopping,
+    large,
     lattice,
     random_geometric,
     sinh,
@@ -58,9 +60,9 @@ def random_volts(network, count, seed=0, size=1.0):
 def test_a_site_that_is_all_but_an_electrode(way, monkeypatch):
     """The drop that drives the current is far below the digits of a potential: the other bond decides."""
     if way != "compiled":
-        monkeypatch.setattr(solver, "kernels", lambda: None)
+        monkeypatch.setattr(equations, "kernels", lambda: None)
     if way == "sparse":
-        monkeypatch.setattr(solver, "SPARSE_SITES", 0)
+        monkeypatch.setattr(equations, "SPARSE_SITES", 0)
     network = chain([Hopping(1e7), Hopping(1e-9)], levels=[0.01], levers=[[0.6, 0.4]], site_leak=0.0)
     for left, right in ([0.2, 0.23], [-0.1, 0.3], [0.0, -0.02]):
         level = 0.01 + 0.6 * left + 0.4 * right
@@ -303,3 +305,52 @@ def test_no_convergence_names_the_site():
         network.solve([0.0, 10.0])
     assert caught.value.code == "network.no-convergence"
     assert "s0" in caught.value.place
+
+
+# ---- what has no solution ----------------------------------------------------------------------------------------
+
+
+def test_a_singular_point_does_not_spoil_its_neighbours():
+    """Beside points that are well, one that is singular even with a trace of leak gives NaN."""
+    good, lost = np.array([[2.0, -1.0], [-1.0, 2.0]]), np.diag([-1e-13, 1.0])
+    right = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 3.0]])
+    found = solver.solve_rows(np.array([good, lost, good]), right, np.ones((3, 2)))
+    assert np.isnan(found[1]).all()
+    assert found[[0, 2]] == pytest.approx(np.array([[2 / 3, 1 / 3], [1.0, 2.0]]), rel=1e-12)
+
+
+@pytest.mark.parametrize("way", ["dense", "interacting", "sparse"])
+def test_singular_equations_are_a_coded_error(way, monkeypatch):
+    network = chain([Hopping(1e-9), Sinh(1e-9, 0.05), Ohmic(1e-9)], levels=[0.01, 0.02])
+    if way == "interacting":
+        network = network.replace(coulomb=0.02 * (1 - np.eye(2)), reference=[0.5, 0.5])
+    if way == "sparse":
+        monkeypatch.setattr(equations, "SPARSE_SITES", 0)
+        monkeypatch.setattr(large, "splu", refuse)
+    else:
+        monkeypatch.setattr(np.linalg, "solve", refuse)
+    with pytest.raises(HgeError) as caught:
+        network.solve([0.0, 0.1])
+    assert caught.value.code == "network.no-convergence" and caught.value.remedy and "nan" not in str(caught.value)
+    with pytest.raises(HgeError) as caught:
+        network.gradient([0.0, 0.1])
+    assert caught.value.code == "network.no-convergence"
+
+
+def test_an_adjoint_of_singular_equations(monkeypatch):
+    network = chain([Sinh(1e-9, 0.05), Ohmic(1e-9)])
+    at = np.array([[0.0, 0.1]])
+    potentials = network.solve(at).potentials
+    monkeypatch.setattr(np.linalg, "solve", refuse)
+    with pytest.raises(HgeError, match=r"network\.no-convergence.*at 1 of 1 operating points"):
+        solver.adjoint(equations.compile_network(network), at, potentials)
+
+
+def refuse(matrix, *rest, **options):
+    raise np.linalg.LinAlgError("Singular matrix") if isinstance(matrix, np.ndarray) else RuntimeError("singular")
+
+
+@pytest.mark.slow
+def test_a_device_with_rates_over_eighty_decades():
+    with pytest.raises(HgeError, match=r"network\.no-convergence\] site d"):
+        dopant_disc(0, localisation="0.35 nm", fastest=0)
