@@ -25,7 +25,7 @@ from hgesim.network import (
 )
 
 LAWS = ("hopping", "ohmic", "sinh", "space_charge", "trapped", "diode", "memristor", "nmos", "gf180_nmos", "mixed")
-WRITTEN = ("hopping", "space_charge", "trapped", "memristor", "mixed")
+WRITTEN = ("hopping", "space_charge", "trapped", "diode", "memristor", "mixed")
 FACTORIES = {
     "hopping": hopping(localisation=50e-9),
     "ohmic": ohmic(),

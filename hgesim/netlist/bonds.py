@@ -37,6 +37,12 @@ b1 a b i={conductance}*v(a,b)*(1+pow(min(1e+06,abs(v(a,b))/{onset}),{power-1}))
 .ends spacebond
 """
 
+_DIODE_SUBCKT = """* junction for engines without OSDI: the same expression as the Verilog-A bond
+.subckt diodebond a c saturation=1e-12 scale=2.585e-02
+b1 a c i={saturation}*(exp(min(80,v(a,c)/{scale}))*(1+max(0,v(a,c)/{scale}-80))-1)
+.ends diodebond
+"""
+
 _MEMRISTOR_SUBCKT = """* memristive bond for engines without OSDI: the same expressions as the Verilog-A bond
 .subckt membond a b g minimum=1e-05 maximum=1e-03 potentiation=1e-03 depression=5e-01 up=6e+00 down=1e+00
 b1 a b i=({minimum}*(1-v(g))+{maximum}*v(g))*v(a,b)
@@ -46,7 +52,7 @@ c1 g 0 {1/depression}
 """
 
 _SUBCKTS: dict[type, str] = {
-    Hopping: HOPPING_SUBCKT, SpaceCharge: _SPACE_CHARGE_SUBCKT, Memristor: _MEMRISTOR_SUBCKT,
+    Hopping: HOPPING_SUBCKT, SpaceCharge: _SPACE_CHARGE_SUBCKT, Diode: _DIODE_SUBCKT, Memristor: _MEMRISTOR_SUBCKT,
 }  # fmt: skip
 
 # Capacitances of the ALD1106 card of circuits/discrete/models.sp, and its size: only kp w/l means something.
@@ -64,6 +70,7 @@ def bond_definitions(circuit: Circuit, dialect: str) -> list[str]:
         ("hopbond", kt, Hopping in circuit.laws),
         ("occupation", kt, circuit.interacts),
         ("spacebond", "", SpaceCharge in circuit.laws),
+        ("diodebond", "", Diode in circuit.laws),
         ("membond", "", Memristor in circuit.laws),
     )
     lines = [f".model {name} {name}{values}" for name, values, needed in used if needed]
@@ -90,7 +97,7 @@ def bond_lines(bond: BondInstance, dialect: str, two_kt: float, thermal_voltage:
     two_kt : float
         Twice the thermal energy of the network, in eV.
     thermal_voltage : float
-        Of the simulator, in volt: the emission coefficient of a diode is its scale over this.
+        Of the simulator, in volt: the emission coefficient of a sinh bond's diodes is its scale over this.
 
     Returns
     -------
@@ -103,11 +110,9 @@ def bond_lines(bond: BondInstance, dialect: str, two_kt: float, thermal_voltage:
     if isinstance(law, Sinh):
         # Two antiparallel diodes: Is (exp(v/nVt) - 1) - Is (exp(-v/nVt) - 1) = 2 Is sinh(v/nVt). Below -3 nVt ngspice
         # uses a power law in the place of the reverse diode's exponential: at most 5e-5 of the bond's current.
-        card = _diode_card(bond.name, law.conductance * law.scale / 2, law.scale / thermal_voltage)
+        values = {"is": law.conductance * law.scale / 2, "n": law.scale / thermal_voltage}
+        card = f".model d_{bond.name} d({_pairs(**values)})"
         return [card, f"d{bond.name}_f {ends} d_{bond.name}", f"d{bond.name}_r {bond.b} {bond.a} d_{bond.name}"]
-    if isinstance(law, Diode):
-        card = _diode_card(bond.name, law.saturation, law.emission * two_kt / 2 / thermal_voltage)
-        return [card, f"d{bond.name} {f'{bond.b} {bond.a}' if law.anode else ends} d_{bond.name}"]
     if isinstance(law, Nmos):
         card = _pairs(
             vto=law.threshold, kp=law.gain / 2, lambda_=law.modulation, gamma=law.body_effect, phi=law.surface
@@ -120,6 +125,9 @@ def bond_lines(bond: BondInstance, dialect: str, two_kt: float, thermal_voltage:
         return [f"x{bond.name} {bond.a} {bond.gate} {bond.b} {bond.body} nfet_03v3 {_GF180_SIZE} {_pairs(m=law.units)}"]
     if isinstance(law, SpaceCharge):
         call = f"{ends} spacebond {_pairs(conductance=law.conductance, onset=law.onset, power=law.power)}"
+    elif isinstance(law, Diode):
+        junction = f"{bond.b} {bond.a}" if law.anode else ends
+        call = f"{junction} diodebond {_pairs(saturation=law.saturation, scale=law.emission * two_kt / 2)}"
     elif isinstance(law, Memristor):
         rates = _pairs(potentiation=law.potentiation, depression=law.depression)
         slopes = _pairs(up=law.potentiation_slope, down=law.depression_slope)
@@ -129,10 +137,6 @@ def bond_lines(bond: BondInstance, dialect: str, two_kt: float, thermal_voltage:
         call = f"{ends} {bond.level_a} {bond.level_b} hopbond {_pairs(rate=law.rate)}"
         call += "" if dialect == "osdi" else f" {_pairs(two_kt=two_kt)}"
     return [f"{'n' if dialect == 'osdi' else 'x'}{bond.name} {call}"]
-
-
-def _diode_card(name: str, saturation: float, emission: float) -> str:
-    return f".model d_{name} d({_pairs(**{'is': saturation, 'n': emission})})"
 
 
 def _pairs(**values: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hgesim.design.circuit import Circuit
-from hgesim.network import Hopping, Memristor, SpaceCharge
+from hgesim.network import Diode, Hopping, Memristor, SpaceCharge
 
 __all__ = ["uses_osdi", "verilog_a"]
 
@@ -46,6 +46,23 @@ module spacebond(a, b);
 endmodule
 """
 
+# The simulator's own diode leaves this law below -3 scales for a power law, 0.4 % of the saturation current off, and adds
+# a conductance gmin; it only lends the rule by which Newton's steps are shortened.
+_DIODE = """// Junction after Shockley, from anode a to cathode c: written by hgesim.
+`include "disciplines.vams"
+module diodebond(a, c);
+  inout a, c;
+  electrical a, c;
+  (* type="instance" *) parameter real saturation = 1e-12 from (0:inf); // ampere
+  (* type="instance" *) parameter real scale = 0.02585 from (0:inf); // emission times kT/e, volt
+  real v;
+  analog begin
+    v = $limit(V(a, c), "pnjlim", scale, scale * ln(scale / (1.4142135623730951 * saturation)));
+    I(a, c) <+ saturation * (limexp(v / scale) - 1.0);
+  end
+endmodule
+"""
+
 # Rates over the depression rate at zero volt, so that the state's node has about 1 siemens. The exponents stop where
 # the state is 0 or 1 to all digits.
 _MEMRISTOR = """// Memristive junction, the state g a node of its own: written by hgesim.
@@ -81,7 +98,7 @@ module occupation(n, eps, mu);
 endmodule
 """
 
-_LAWS: dict[type, str] = {Hopping: _HOPPING, SpaceCharge: _SPACE_CHARGE, Memristor: _MEMRISTOR}
+_LAWS: dict[type, str] = {Hopping: _HOPPING, SpaceCharge: _SPACE_CHARGE, Diode: _DIODE, Memristor: _MEMRISTOR}
 
 
 def verilog_a(circuit: Circuit) -> str:

@@ -67,9 +67,9 @@ class Diode:
 
     Notes
     -----
-    W. Shockley, Bell Syst. Tech. J. 28, 435 (1949). Below ``-3 emission kT/e`` ngspice's diode approaches
-    ``-saturation`` by a power law in the place of the exponential, off by up to 0.4 % of `saturation`: so much can the
-    two differ where only blocked diodes lead to an electrode.
+    W. Shockley, Bell Syst. Tech. J. 28, 435 (1949). SPICE gets this very law, not its own diode: that one follows a power
+    law below ``-3 emission kT/e``, off by up to 0.4 % of `saturation`, where forward and backward rates no longer keep
+    the ratio ``exp(v / (emission kT/e))``, and has a conductance ``gmin`` beside it that can exceed a blocked junction's.
     """
 
     saturation: float

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import scipy.integrate
 from law_networks import LAWS, WRITTEN, law_network, law_voltages
-from small_designs import simulate, small_loop
+from small_designs import simulate, small_loop, star
 
 from hgesim.circuit import Dc, Steps, VoltageSource
 from hgesim.design import Circuit, Design, Transient, block_set, network_bench
 from hgesim.design.expand import network_elements
 from hgesim.engine import Engine
 from hgesim.netlist import deck_files, write_deck
-from hgesim.network import Gf180Nmos, Memristor, Network, Nmos, Ohmic, random_geometric, with_gates
+from hgesim.network import Diode, Gf180Nmos, Memristor, Network, Nmos, Ohmic, random_geometric, with_gates
 from hgesim.waveforms import window_means
 
 # hopping and diodes have the network's temperature; native devices are the same lines in both dialects
@@ -38,6 +38,36 @@ def test_operating_points_agree(
     assert np.abs(found - exact).max() < 2e-5 * np.abs(exact).max()
 
 
+@pytest.mark.parametrize("dialect", ["osdi", "b-source"])
+@pytest.mark.parametrize("temperature", [77.0, 300.0])
+def test_a_blocked_diode_is_shockleys(temperature: float, dialect: str, tmp_path: Path, osdi_engine: Engine) -> None:
+    """Where only a blocked diode leads to the output: to 1e-5 of the saturation current, through all of the bend."""
+    law, share = Diode(2e-10, 1.7, 1), 1e-2
+    network = star([law, Ohmic(share), Ohmic(share)], ("output", "input", "control"), temperature=temperature)
+    scale = 1.7 * 8.617333262e-5 * temperature
+    site = scale * np.array([0.5, 2.0, 2.9, 3.0, 3.1, 4.0, 5.0, 7.0, 12.0, 40.0])
+    table = np.column_stack([0 * site, site, site])
+    circuit = network_bench(network, table)
+    raw = simulate(circuit, tmp_path, osdi_engine, dialect)
+    found = circuit.analysis.at_points(raw["i(v_e0)"])
+    expected = 2e-10 * (1.0 - np.exp(-site / scale))  # what the other bonds drop is nothing
+    assert np.abs(found - expected).max() < 1e-5 * 2e-10
+    assert np.abs(found - network.output_current(table)).max() < 1e-5 * 2e-10
+
+
+def test_nothing_beside_a_blocked_diode_conducts_in_a_transient(tmp_path: Path, osdi_engine: Engine) -> None:
+    """The simulator gives its own diodes a conductance of 1e-12 S there."""
+    network = star([Diode(1e-13, 1.0, 1), Ohmic(1e-6)], ("output", "input"), temperature=300.0)
+    sources = (VoltageSource("v_e0", "el_e0", "0", Dc(0.0)), VoltageSource("v_e1", "el_e1", "0", Dc(0.5)))
+    circuit = Circuit(
+        "blocked", (*network_elements(network), *sources), Transient(1e-3, 1e-4), ("i(v_e0)", "mu_n"),
+        temperature=300.0, bond_temperature=300.0,
+    )  # fmt: skip
+    raw = simulate(circuit, tmp_path, osdi_engine)
+    assert raw["v(mu_n)"] == pytest.approx(0.5, abs=1e-6)
+    assert raw["i(v_e0)"] == pytest.approx(1e-13, rel=1e-3)
+
+
 @pytest.mark.parametrize("name", LAWS)
 def test_sites_of_every_law_may_interact(name: str, tmp_path: Path, osdi_engine: Engine) -> None:
     plain = law_network(name)
@@ -47,7 +77,7 @@ def test_sites_of_every_law_may_interact(name: str, tmp_path: Path, osdi_engine:
     circuit = network_bench(network, table)
     text = deck_files(circuit)["bond.va"]
     assert text.count("disciplines.vams") == text.count("module occupation(") == 1
-    assert text.count("endmodule") == 1 + (name in WRITTEN) * (3 if name == "mixed" else 1)
+    assert text.count("endmodule") == 1 + (name in WRITTEN) * (4 if name == "mixed" else 1)
     raw = simulate(circuit, tmp_path, osdi_engine)
     found = np.column_stack([circuit.analysis.at_points(raw[f"i(v_{label})"]) for label in network.electrode_labels])
     exact = network.solve(table).currents
@@ -63,7 +93,7 @@ def test_only_laws_without_a_native_device_need_the_compiler(name: str) -> None:
     assert (plain.replace("dialect b-source", "dialect osdi") == files["deck.cir"]) == (name not in WRITTEN)
     if name in WRITTEN:
         assert files["bond.va"].count("disciplines.vams") == 1
-        assert files["bond.va"].count("endmodule") == (3 if name == "mixed" else 1)
+        assert files["bond.va"].count("endmodule") == (4 if name == "mixed" else 1)
     assert (".include models/" in plain) == (name in ("gf180_nmos", "mixed"))
     assert circuit.transistors == {"nmos": 10, "gf180_nmos": 10, "mixed": 3}.get(name, 0)
 

@@ -7,7 +7,7 @@ import resource
 import numpy as np
 import pytest
 
-from hgesim.network import Network, Nmos, dopant_disc, lattice, random_geometric, sinh, solver, with_gates
+from hgesim.network import Network, Nmos, dopant_disc, equations, lattice, random_geometric, sinh, with_gates
 
 
 def random_volts(network: Network, count: int, size: float = 0.5) -> np.ndarray:
@@ -26,7 +26,7 @@ def random_volts(network: Network, count: int, size: float = 0.5) -> np.ndarray:
 def test_sparse_is_what_dense_gives(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     volts = random_volts(network, 8)
     dense, gradient = network.solve(volts), network.gradient(volts)
-    monkeypatch.setattr(solver, "SPARSE_SITES", 5)
+    monkeypatch.setattr(equations, "SPARSE_SITES", 5)
     sparse = network.solve(volts)
     for name in ("currents", "potentials", "levels", "occupations"):
         one, other = getattr(sparse, name), getattr(dense, name)

@@ -313,10 +313,11 @@ def test_no_convergence_names_the_site():
 def test_a_singular_point_does_not_spoil_its_neighbours():
     """Beside points that are well, one that is singular even with a trace of leak gives NaN."""
     good, lost = np.array([[2.0, -1.0], [-1.0, 2.0]]), np.diag([-1e-13, 1.0])
-    right = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 3.0]])
-    found = solver.solve_rows(np.array([good, lost, good]), right, np.ones((3, 2)))
+    right = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 3.0], [0.0, 4.0]])
+    held = np.diag([0.0, 2.0])  # singular too, but a trace of leak mends it
+    found = solver.solve_rows(np.array([good, lost, good, held]), right, np.ones((4, 2)))
     assert np.isnan(found[1]).all()
-    assert found[[0, 2]] == pytest.approx(np.array([[2 / 3, 1 / 3], [1.0, 2.0]]), rel=1e-12)
+    assert found[[0, 2, 3]] == pytest.approx(np.array([[2 / 3, 1 / 3], [1.0, 2.0], [0.0, 2.0]]), rel=1e-12)
 
 
 @pytest.mark.parametrize("way", ["dense", "interacting", "sparse"])
