@@ -25,7 +25,7 @@ import numpy as np
 
 from hgesim.config import Config, parse_config
 from hgesim.errors import HgeError
-from hgesim.experiment import Experiment, build_design
+from hgesim.experiment import Experiment
 from hgesim.experiment.build import build_network, build_task, draw_start, make_loop
 from hgesim.learning import averaged_run, judge_ends, proportion_interval, sort_starts, task_problem
 from hgesim.learning.baselines import Gradient, Spsa, evolution, gradient_descent, random_search, spsa
@@ -159,7 +159,7 @@ def transients(case: Case, technology: str, epochs: int, count: int) -> Iterator
         values = settings(device, task, loss, epochs, seed=seed).model_dump(exclude_unset=True)
         config = parse_config({**values, "circuit": {"technology": technology}})
         with tempfile.TemporaryDirectory() as folder:
-            run = Experiment(build_design(config), config).run(Path(folder) / "run")
+            run = Experiment.from_config(config).run(Path(folder) / "run")
         note = run.result["reason" if run.verdict == "ok" else "message"]
         tell(f"{technology}, device {device}, {task}, {loss}, loop.seed {seed}: {note or 'learnt'}", began)
         yield Trial(device, task, loss, technology, epochs, seed, run.learnt, note=note, verdict=run.verdict)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+from hgesim.arguments import check_kind
 from hgesim.errors import RequestError, nearest
 from hgesim.units import parse_quantity
 
@@ -20,6 +22,7 @@ __all__ = [
     "LoopConfig",
     "NetworkConfig",
     "TaskConfig",
+    "idle_keys",
     "load_config",
     "parse_config",
 ]
@@ -200,9 +203,10 @@ class CircuitConfig(_Section):
 class EngineConfig(_Section):
     """The simulator.
 
-    ``name`` (``ngspice``, or the path of one), ``timeout`` (s of wall time), ``dialect`` of the hopping bonds
-    (``auto``: what the engine can), ``steps_per_cycle`` (time steps in a cycle of the highest carrier; 20 is safe),
-    ``repeats`` (how often a transient in which the simulator gave up is repeated with a step shorter by a sixth).
+    ``name`` (``ngspice``, or the path of one), ``timeout`` (s of wall time for one transient: each repeat and restart
+    has as much again), ``dialect`` of the hopping bonds (``auto``: what the engine can), ``steps_per_cycle`` (time
+    steps in a cycle of the highest carrier; 20 is safe), ``repeats`` (how often a transient in which the simulator gave
+    up is repeated with a step shorter by a sixth).
     """
 
     name: Name = "ngspice"
@@ -222,6 +226,32 @@ class Config(_Section):
     engine: EngineConfig = EngineConfig()
 
 
+def idle_keys(section: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the keys of a section that others put out of action, each with what would be needed for it to count.
+
+    Parameters
+    ----------
+    section : str
+        ``network`` or ``loop``; other sections have none.
+    values : mapping
+        Of the section; what is not there has its default.
+    """
+    idle: dict[str, str] = {}
+    if section == "network":
+        if not values.get("coulomb", False):
+            idle |= dict.fromkeys(("permittivity", "screening", "counter_dopants"), "coulomb = true")
+        if values.get("levers", "kernel") == "kernel":
+            idle["electrode_width"] = 'levers = "laplace"'
+    if section == "loop":
+        if values.get("carriers") is not None:
+            idle["base"] = "no carriers"
+        if values.get("start") is not None:
+            idle |= dict.fromkeys(("seed", "start_range"), "no start")
+        if not values.get("restarts", 0):
+            idle["patience"] = "restarts"
+    return idle
+
+
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> tuple[Config, Path]:
     """Read a TOML file and apply ``section.key=value`` overrides.
 
@@ -230,7 +260,8 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> tuple[Config
     path : str or Path
         The file.
     overrides : iterable of str
-        Each ``section.key=value``, value as TOML or else a bare string.
+        Each ``section.key=value``, value as TOML or else a bare string. A key of the file that an override puts out
+        of action (`idle_keys`), as ``loop.start`` does ``loop.seed``, is dropped.
 
     Returns
     -------
@@ -245,7 +276,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> tuple[Config
         ``config.no-file``, ``config.bad-toml``, ``config.bad-override``, ``config.unknown-key``, ``config.bad-value``,
         ``units.*``: each names the key.
     """
-    path = Path(path)
+    path = Path(check_kind(path, str | PathLike, "config.no-file", "config"))
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -254,11 +285,15 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> tuple[Config
         ) from None
     except ValueError as error:  # bad syntax, not UTF-8, or an integer of thousands of digits
         raise RequestError("config.bad-toml", str(error), place=str(path)) from None
-    for text in overrides:
-        section, key, value = _override(text)
+    given = [_override(text) for text in overrides]
+    for section in {section for section, _, _ in given}:
         target = data.setdefault(section, {})
         if isinstance(target, dict):
-            target[key] = value
+            before = idle_keys(section, target)
+            own = {key: value for name, key, value in given if name == section}
+            target |= own
+            for key in idle_keys(section, target).keys() - before.keys() - own.keys():
+                target.pop(key, None)
     return parse_config(data), path.parent
 
 

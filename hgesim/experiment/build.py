@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hgesim.blocks import Block, block_from_file
-from hgesim.config import CircuitConfig, Config, LoopConfig, NetworkConfig, TaskConfig
+from hgesim.blocks.transfer import CONTRACT
+from hgesim.config import CircuitConfig, Config, LoopConfig, NetworkConfig, TaskConfig, idle_keys, parse_config
 from hgesim.design import Design, block_set
 from hgesim.errors import RequestError
 from hgesim.loop import (
@@ -27,7 +28,7 @@ from hgesim.loop import (
 from hgesim.network import DiscParameters, Network, dopant_disc, read_network
 from hgesim.seeds import generator
 
-__all__ = ["build_design", "build_network", "build_task", "draw_start", "make_loop"]
+__all__ = ["build_design", "build_network", "build_task", "draw_start", "located", "make_loop"]
 
 _FILE_ENDINGS = (".sp", ".cir", ".sub", ".subckt", ".inc")
 _DRAWN = ("training", "test", "seed")
@@ -113,12 +114,25 @@ def build_network(config: NetworkConfig, folder: Path = Path(), n_inputs: int = 
             )
         temperature = {} if config.temperature is None else {"temperature": config.temperature}
         return read_network(folder / config.file, **temperature)
+    _refuse_idle("network", config)
     values = {key: getattr(config, key) for key in _DISC_KEYS}
     if config.temperature is not None:
         values["temperature"] = config.temperature
     if config.inputs is None:
         values["inputs"] = _spread(n_inputs, config.electrodes)
     return dopant_disc(config.seed, DiscParameters(**values))
+
+
+def _refuse_idle(section: str, config: NetworkConfig | LoopConfig) -> None:
+    """Refuse a key that is given and does nothing."""
+    for key, needed in idle_keys(section, config.model_dump()).items():
+        if key in config.model_fields_set and getattr(config, key) is not None:
+            raise RequestError(
+                "config.conflict",
+                f"does nothing: it needs {needed}",
+                place=f"{section}.{key}",
+                remedy="leave it out",
+            )
 
 
 def _spread(inputs: int, electrodes: int) -> tuple[int, ...]:
@@ -153,6 +167,18 @@ def build_design(config: Config, folder: Path = Path()) -> Design:
     )
 
 
+def located(config: Config, folder: Path) -> Config:
+    """Return the same settings with the files they name as absolute paths: for use from any other folder."""
+    data = config.model_dump(exclude_unset=True)
+    for section in ("task", "network"):
+        if data.get(section, {}).get("file") is not None:
+            data[section]["file"] = str((folder / data[section]["file"]).resolve())
+    for kind, value in config.circuit.choices.items():
+        if value.lower().endswith(_FILE_ENDINGS):
+            data["circuit"][kind] = str((folder / value).resolve())
+    return parse_config(data)
+
+
 def make_loop(config: Config, network: Network, task: Task) -> HomodyneLoop:
     """Make the loop of a device and a task from section ``[loop]``."""
     values = config.loop
@@ -162,6 +188,14 @@ def make_loop(config: Config, network: Network, task: Task) -> HomodyneLoop:
             "a start that is given cannot be drawn anew",
             place="loop.restarts",
             remedy="leave it out, or give loop.seed instead of loop.start",
+        )
+    _refuse_idle("loop", values)
+    if values.start_range > CONTRACT.integrator_limit:
+        raise RequestError(
+            "loop.out-of-range",
+            f"{values.start_range:g} V",
+            place="loop.start_range",
+            remedy=f"at most {CONTRACT.integrator_limit:g} V, which is what the integrators reach",
         )
     plan = _plan(values, len(network.controls) + 1, config.engine.steps_per_cycle)
     timeline = Timeline(values.ramp, values.settle, values.beats * plan.beat, len(task.cases), values.epochs)

@@ -9,23 +9,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hgesim.arguments import check_kind
 from hgesim.config import Config, load_config
 from hgesim.design import Design
 from hgesim.engine import Engine, Verdict, compile_bond, gf180_models, select_engine
 from hgesim.errors import RequestError
 from hgesim.experiment.attempt import Attempt
-from hgesim.experiment.build import build_design, draw_start
+from hgesim.experiment.build import build_design, draw_start, located
 from hgesim.experiment.folder import RESULT, claim_folder, write_json
 from hgesim.experiment.run import Run
 from hgesim.experiment.watch import Redraw, Status, Watch
-from hgesim.learning import does_task
+from hgesim.learning import does_task, sort_starts
 from hgesim.netlist import uses_osdi, verilog_a
 from hgesim.network import write_network
 
 __all__ = ["Experiment", "learn"]
 
 _FINER = 1.2
-_REDRAWS = 1000  # starts looked at for one that does not do the task already
+_REDRAWS = 1000  # starts looked at for one that is worth a transient
+_SOLVED = "does the task already"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ class Experiment:
     design : Design
         What runs.
     config : Config
-        Engine settings, seeds and restarts; stored beside the result.
+        Engine settings and ``loop.control_range``; of a design that `from_file` or `from_config` built also what it was
+        built from: seeds and restarts, stored beside the result. Of any other design only what ran is stored.
+    built : str
+        Digest of the design that the settings build; empty where nobody built it.
 
     Examples
     --------
@@ -47,12 +52,28 @@ class Experiment:
 
     design: Design
     config: Config = field(default_factory=Config)
+    built: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no design or no settings."""
+        check_kind(self.design, Design, "experiment.bad-value", "design")
+        check_kind(self.config, Config, "experiment.bad-value", "config")
 
     @classmethod
     def from_file(cls, path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
         """Read settings from TOML (see `hgesim.config.load_config`) and build the design."""
-        config, folder = load_config(path, overrides)
-        return cls(build_design(config, folder), config)
+        return cls.from_config(*load_config(path, overrides))
+
+    @classmethod
+    def from_config(cls, config: Config, folder: str | Path = ".") -> Experiment:
+        """Build the design from settings; `folder` is what relative file names refer to."""
+        design = build_design(check_kind(config, Config, "experiment.bad-value", "config"), Path(folder))
+        return cls(design, located(config, Path(folder)), design.digest)
+
+    @property
+    def told(self) -> bool:
+        """Tell whether the settings are those of the design."""
+        return self.built == self.design.digest
 
     def engine(self) -> tuple[Engine, str]:
         """Choose the engine and the dialect it gets.
@@ -96,32 +117,35 @@ class Experiment:
         Raises
         ------
         RequestError
-            ``folder.*``, ``task.already-solved``.
+            ``folder.*``, ``task.already-solved``; ``config.conflict`` for restarts of a design that the settings do not
+            describe.
         EngineError
             When the engine, the models or the Verilog-A compiler are missing.
         """
         began = time.monotonic()
-        self._refuse_solved_start()
+        design, draw, passed = self._first_start()
         engine, dialect = self.engine()
         self._refuse_missing_parts(dialect)
         folder = claim_folder(Path(out), force=force)
-        write_json({**self.config.model_dump(mode="json"), "design": self.design.digest}, folder / "config.json")
+        settings = self.config.model_dump(mode="json") if self.told else _what_runs(design, self.config)
+        write_json({**settings, "given": self.told, "design": design.digest}, folder / "config.json")
         write_network(self.design.network, folder / "network.json")
-        result, attempts = self._attempts(folder, engine, dialect, progress)
+        work = Attempt(design, folder, engine, dialect, self.config.engine.timeout, self.config.loop.control_range)
+        result, attempts = self._attempts(work, draw, passed, progress)
         result |= self._origin(engine, dialect)
-        result["attempts"] = attempts
+        result |= {"attempts": attempts, "passed_over": passed}
         result["wall_s"] = time.monotonic() - began
         write_json(result, folder / RESULT)
         return Run.load(folder)
 
     def _attempts(
-        self, folder: Path, engine: Engine, dialect: str, progress: Callable[[Status], None] | None
+        self, attempt: Attempt, drawn: int, passed: list[dict[str, Any]], progress: Callable[[Status], None] | None
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Run transients until one is to be kept; return its figures, and what became of all."""
-        values, design, drawn, attempts = self.config.loop, self.design, 0, list[dict[str, Any]]()
+        values, attempts = self.config.loop, list[dict[str, Any]]()
         redraws, repeats = values.restarts, self.config.engine.repeats
         while True:
-            attempt = Attempt(design, folder, engine, dialect, self.config.engine.timeout, values.control_range)
+            design = attempt.design
             watch = Watch(design, attempt.raw, len(attempts), values.patience if redraws else None, progress)
             result, why = _try(attempt, watch if progress or redraws else None)
             aborted = result.get("verdict") == Verdict.ABORTED
@@ -139,25 +163,67 @@ class Experiment:
             if aborted and repeats:
                 design, repeats = _finer(design), repeats - 1
             else:
-                design, drawn = self._next_start(drawn + 1)
+                design, drawn, more = self._next_start(drawn + 1)
+                passed += more
                 redraws, repeats = redraws - 1, self.config.engine.repeats
+            attempt = dataclasses.replace(attempt, design=design)
 
-    def _next_start(self, first: int) -> tuple[Design, int]:
-        """Draw starts from number `first` on until one does not do the task already."""
+    def _first_start(self) -> tuple[Design, int, list[dict[str, Any]]]:
+        """Refuse a start that does the task already; with restarts pass over it, as over one that is over range."""
+        loop = self.design.loop
+        loop.channels(self.design.network)
+        if self.config.loop.restarts:
+            if not self.told:
+                raise RequestError(
+                    "config.conflict",
+                    "the settings do not say how the starts of this design are drawn",
+                    place="loop.restarts",
+                    remedy="leave it out, or make the experiment with from_file or from_config",
+                )
+            return self._next_start(0)
+        if self._why_not(loop.start) == _SOLVED:
+            raise RequestError(
+                "task.already-solved",
+                f"the start already does {loop.task.name}: nothing to learn",
+                place="loop.seed",
+                remedy="choose another loop.seed",
+            )
+        return self.design, 0, []
+
+    def _next_start(self, first: int) -> tuple[Design, int, list[dict[str, Any]]]:
+        """Draw starts from number `first` on until one is worth a transient; return those passed over too."""
         values, network, loop = self.config.loop, self.design.network, self.design.loop
+        passed: list[dict[str, Any]] = []
         for number in range(first, first + _REDRAWS):
             start = draw_start(values.seed, values.start_range, len(network.controls), number)
-            if not does_task(network, loop, [start])[0]:
-                return self.design.replace(loop=dataclasses.replace(loop, start=start)), number
-        raise RequestError("task.already-solved", f"so do {_REDRAWS} more starts", place="loop.seed")
+            why = self._why_not(start)
+            if not why:
+                return self.design.replace(loop=dataclasses.replace(loop, start=start)), number, passed
+            passed.append({"draw": number, "start": list(start), "why": why})
+        raise RequestError(
+            "loop.no-start",
+            f"none of {_REDRAWS} starts is worth a transient; the last {passed[-1]['why']}",
+            place="loop.seed",
+            remedy="choose another network.seed or task",
+        )
+
+    def _why_not(self, start: tuple[float, ...]) -> str:
+        """Say why a start is no demonstration, or nothing: it would make a picture of learning without any."""
+        network, loop = self.design.network, self.design.loop
+        if does_task(network, loop, [start])[0]:
+            return _SOLVED
+        return "has an output over range" if sort_starts(network, loop, [start])[0][0] else ""
 
     def _origin(self, engine: Engine, dialect: str) -> dict[str, Any]:
+        about = {"name": engine.name, "version": engine.version, "user_init": False, "dialect": dialect}
+        if not self.told:
+            return {"engine": about, "seeds": None, "chosen_from": {}}
         seeds = {"loop": self.config.loop.seed}
         if self.config.network.file is None:
             seeds["network"] = self.config.network.seed
         chosen = {"devices": self.config.network.chosen_from, "starts": self.config.loop.chosen_from}
         return {
-            "engine": {"name": engine.name, "version": engine.version, "user_init": False, "dialect": dialect},
+            "engine": about,
             "seeds": seeds,
             "chosen_from": {what: number for what, number in chosen.items() if number is not None},
         }
@@ -170,17 +236,22 @@ class Experiment:
         if uses_osdi(circuit, dialect):
             compile_bond(verilog_a(circuit))
 
-    def _refuse_solved_start(self) -> None:
-        """Refuse a start that does the task already: it would make a picture of learning without any."""
-        network, loop = self.design.network, self.design.loop
-        loop.channels(network)
-        if does_task(network, loop, [loop.start])[0]:
-            raise RequestError(
-                "task.already-solved",
-                f"the start already does {loop.task.name}: nothing to learn",
-                place="loop.seed",
-                remedy="choose another loop.seed",
-            )
+
+def _what_runs(design: Design, config: Config) -> dict[str, Any]:
+    """Return what is true of a design that the settings do not describe, by the same names."""
+    loop, scales = design.loop, design.loop.task.scales
+    return {
+        "task": {"level": scales.level, "offsets": list(scales.offsets), "target": scales.target},
+        "loop": {
+            "rule": loop.rule,
+            **dataclasses.asdict(loop.settings),
+            "start": list(loop.start),
+            "control_range": config.loop.control_range,
+            **{key: getattr(loop.timeline, key) for key in ("ramp", "settle", "epochs")},
+        },
+        "circuit": {**design.technology, "temperature": design.temperature},
+        "engine": config.engine.model_dump(mode="json"),
+    }
 
 
 def _finer(design: Design) -> Design:

@@ -14,7 +14,7 @@ from hgesim.engine import fill_folder
 from hgesim.errors import RequestError
 from hgesim.netlist import DECK, write_files
 
-__all__ = ["RESULT", "claim_folder", "netlist_folder", "write_json"]
+__all__ = ["RESULT", "claim_folder", "netlist_folder", "write_json", "write_whole"]
 
 RESULT = "result.json"
 _MARKS = (RESULT, "config.json", DECK, "screen.json")
@@ -71,12 +71,17 @@ def netlist_folder(design: Design, folder: Path, dialect: str) -> Path:
     return folder
 
 
-def write_json(data: Mapping[str, Any], path: Path) -> Path:
-    """Write a file that is either whole or not there."""
+def write_whole(text: str, path: Path) -> Path:
+    """Write a file that is either whole or as it was before."""
     part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(data, indent=1, allow_nan=False, default=_plain) + "\n", encoding="utf-8")
+    part.write_text(text, encoding="utf-8")
     os.replace(part, path)
     return path
+
+
+def write_json(data: Mapping[str, Any], path: Path) -> Path:
+    """Write JSON as `write_whole` does."""
+    return write_whole(json.dumps(data, indent=1, allow_nan=False, default=_plain) + "\n", path)
 
 
 def _plain(value: Any) -> Any:

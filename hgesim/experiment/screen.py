@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hgesim.arguments import check_whole
 from hgesim.config import Config, load_config, parse_config
 from hgesim.errors import HgeError, RequestError
-from hgesim.experiment.build import build_design, build_network, build_task, draw_start, make_loop
-from hgesim.experiment.folder import claim_folder, write_json
+from hgesim.experiment.build import build_design, build_network, build_task, draw_start, located, make_loop
+from hgesim.experiment.folder import claim_folder, write_json, write_whole
 from hgesim.learning import proportion_interval, screen_starts
 from hgesim.loop import GATES
 
@@ -20,6 +22,7 @@ __all__ = ["Finding", "Search", "screen"]
 
 RESULT = "screen.json"
 _KEPT = 10  # best starts listed for each device and task
+_OF_ONE_DEVICE = ("network.too-weak", "network.crowded")  # what another draw may not be refused for
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,7 @@ class Search:
     def __post_init__(self) -> None:
         """Refuse an empty search."""
         for name in ("devices", "starts"):
-            if getattr(self, name) < 1:
-                raise RequestError("screen.bad-count", f"{getattr(self, name)}", place=f"--{name}", remedy="at least 1")
+            check_whole(getattr(self, name), 1, "screen.bad-count", f"--{name}")
 
 
 def screen(
@@ -100,8 +102,8 @@ def screen(
     path : str or Path
         TOML file.
     out : str or Path
-        Output folder: ``screen.json``, ``screen.csv`` and, for each task and device with a start that is predicted to
-        learn, ``<task>_<device>.toml``, which says how many were looked at.
+        Output folder, up to date after each finding: ``screen.json``, ``screen.csv`` and, for each task and device with
+        a start that is predicted to learn, ``<task>_<device>.toml``, which says how many were looked at.
     search : Search, optional
         How far to look.
     overrides : iterable of str
@@ -126,27 +128,42 @@ def screen(
     config, folder = load_config(path, overrides)
     _refuse(config, search)
     tasks = [f"task.gate={gate}" for gate in GATES] if search.all_gates else [""]
-    build_design(config, folder)  # what learn would refuse is refused now
+    _refuse_settings(config, folder, search)
     target = claim_folder(Path(out), force=force)
-    findings = []
+    findings: list[Finding] = []
     for extra in tasks:
         chosen = load_config(path, [*overrides, *([extra] if extra else [])])[0]
         for number in range(search.devices):
             finding = _look(_with_device(chosen, config.network.seed + number), folder, search.starts)
             findings.append(finding)
-            if tell is not None:
-                tell(finding)
             if finding.best:
                 name = f"{finding.task.lower()}_{finding.device}.toml"
-                (target / name).write_text(_settings(chosen, folder, finding, search), encoding="utf-8")
-    rows = [finding.row() for finding in findings]
-    with (target / "screen.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+                write_whole(_settings(chosen, folder, finding, search), target / name)
+            _write_tables(findings, config, target)
+            if tell is not None:
+                tell(finding)
+    return findings
+
+
+def _write_tables(findings: list[Finding], config: Config, target: Path) -> None:
+    rows, text = [finding.row() for finding in findings], io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(text.getvalue(), target / "screen.csv")
     listed = [{**row, "best": finding.best} for row, finding in zip(rows, findings, strict=True)]
     write_json({"config": config.model_dump(mode="json"), "findings": listed}, target / RESULT)
-    return findings
+
+
+def _refuse_settings(config: Config, folder: Path, search: Search) -> None:
+    """Refuse now what learn would refuse on any device: found on the first that can be drawn and solved."""
+    for number in range(search.devices):
+        try:
+            build_design(_with_device(config, config.network.seed + number), folder)
+            return
+        except HgeError as error:
+            if isinstance(error, RequestError) and error.code not in _OF_ONE_DEVICE:
+                raise
 
 
 def _refuse(config: Config, search: Search) -> None:
@@ -178,8 +195,6 @@ def _look(config: Config, folder: Path, starts: int) -> Finding:
         voltages = [draw_start(first + k, span, len(network.controls)) for k in range(starts)]
         found = screen_starts(network, loop, voltages, config.loop.control_range)
     except HgeError as error:  # one device that cannot be drawn or solved is a row, not the end
-        if isinstance(error, RequestError) and error.code != "network.too-weak":
-            raise
         return Finding(task.name, device, starts, failure=str(error))
     learnt = found.learnt
     return Finding(
@@ -196,14 +211,9 @@ def _look(config: Config, folder: Path, starts: int) -> Finding:
 
 def _settings(config: Config, folder: Path, finding: Finding, search: Search) -> str:
     """Return TOML that ``hgesim learn`` takes: the settings given, the seeds found, and how many were looked at."""
-    data = config.model_dump(mode="json", exclude_unset=True)
+    data = located(config, folder).model_dump(mode="json", exclude_unset=True)
     data.setdefault("network", {}).update(seed=finding.device, chosen_from=search.devices)
     data.setdefault("loop", {}).update(seed=finding.best[0][0], chosen_from=search.starts)
-    if "file" in data.get("task", {}):
-        data["task"]["file"] = str((folder / data["task"]["file"]).resolve())
-    for kind, value in data.get("circuit", {}).items():
-        if isinstance(value, str) and (folder / value).is_file():
-            data["circuit"][kind] = str((folder / value).resolve())
     lines = [f"# Found by hgesim screen; predicted {finding.best[0][1]:g}. SI units."]
     for section, values in data.items():
         lines += ["", f"[{section}]"]

@@ -82,8 +82,9 @@ def epoch_history(time: FloatArray, signals: Mapping[str, FloatArray], loop: Hom
     complete = min(line.epochs, int(np.floor(time[-1] / line.epoch + 1e-9))) if len(time) > 1 else 0
     if complete == 0:
         empty = np.zeros(0)
+        gaps = None if loop.task.kind == "curve" else empty
         none = np.zeros((0, line.cases))
-        return History(empty, none, none, empty, np.zeros((0, len(channels) - 1)), empty, empty, empty)
+        return History(empty, none, none, empty, np.zeros((0, len(channels) - 1)), empty, gaps, empty)
     windows = _windows(line, range(complete))
     errors = window_means(time, signals[ERROR], windows)
     means = window_means(time, np.stack([signals[c.net] for c in channels], axis=1), windows)

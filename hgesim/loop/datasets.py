@@ -6,11 +6,13 @@ import csv
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hgesim.arguments import check_kind, check_real, check_whole
 from hgesim.errors import RequestError, nearest
 from hgesim.loop.task import Kind, Points, Scales, Task
 from hgesim.seeds import generator
@@ -51,11 +53,9 @@ class Draw:
 
     def __post_init__(self) -> None:
         """Refuse counts that make no task."""
-        for name, least in (("training", 2), ("test", 0)):
-            if getattr(self, name) < least:
-                raise RequestError(
-                    "task.bad-value", f"{getattr(self, name)}", place=f"task.{name}", remedy=f"{least} or more"
-                )
+        for name, least in (("training", 2), ("test", 0), ("seed", 0)):
+            check_whole(getattr(self, name), least, "task.bad-value", f"task.{name}")
+        check_kind(self.scales, Scales, "task.bad-value", "task.scales")
 
 
 def sphere_task(
@@ -82,7 +82,8 @@ def sphere_task(
     RequestError
         ``task.bad-value`` for a sphere that leaves no room inside or outside.
     """
-    limit = (3.0 / math.pi) ** (1.0 / 3.0) if radius is None else radius
+    limit = (3.0 / math.pi) ** (1.0 / 3.0) if radius is None else check_real(radius, "task.bad-value", "task.radius")
+    check_real(gap, "task.bad-value", "task.gap")
     inner, outer = limit - gap / 2.0, limit + gap / 2.0
     if not (gap >= 0 and inner >= _LEAST_RADIUS and outer <= _MOST_RADIUS):
         raise RequestError(
@@ -95,7 +96,7 @@ def sphere_task(
     def label(r: FloatArray) -> FloatArray:
         return np.where(r < inner, 1.0, np.where(r >= outer, 0.0, np.nan))
 
-    return _classes("sphere", 3, draw or Draw(), accuracy, label)
+    return _classes("sphere", 3, draw, accuracy, label)
 
 
 def ring_task(draw: Draw | None = None, *, accuracy: float = 0.9) -> Task:
@@ -109,7 +110,7 @@ def ring_task(draw: Draw | None = None, *, accuracy: float = 0.9) -> Task:
     def label(r: FloatArray) -> FloatArray:
         return np.where(r < inner, 1.0, np.where((r > outer) & (r < 1.0), 0.0, np.nan))
 
-    return _classes("ring", 2, draw or Draw(), accuracy, label)
+    return _classes("ring", 2, draw, accuracy, label)
 
 
 def curve_task(function: str = "square", draw: Draw | None = None, *, error: float = 0.25) -> Task:
@@ -125,9 +126,11 @@ def curve_task(function: str = "square", draw: Draw | None = None, *, error: flo
     error : float
         The goal.
     """
-    if function not in CURVES:
-        raise RequestError("task.unknown-curve", f'"{function}"', place="task.curve", remedy=nearest(function, CURVES))
-    draw = draw or Draw()
+    if not isinstance(function, str) or function not in CURVES:
+        raise RequestError(
+            "task.unknown-curve", f'"{function}"', place="task.curve", remedy=nearest(str(function), CURVES)
+        )
+    draw = _draw(draw)
     shown = np.linspace(-1.0, 1.0, draw.training)
     shown = np.concatenate([shown[::2], shown[1::2]])
     held = generator(draw.seed, "task", "test").uniform(-1.0, 1.0, draw.test)
@@ -136,7 +139,12 @@ def curve_task(function: str = "square", draw: Draw | None = None, *, error: flo
     return Task(function, "curve", cases[0], values[0], error, cases[1], values[1], scales=draw.scales)
 
 
-def _classes(name: str, inputs: int, draw: Draw, goal: float, label: Callable[[FloatArray], FloatArray]) -> Task:
+def _draw(draw: Draw | None) -> Draw:
+    return Draw() if draw is None else check_kind(draw, Draw, "task.bad-value", "draw")
+
+
+def _classes(name: str, inputs: int, draw: Draw | None, goal: float, label: Callable[[FloatArray], FloatArray]) -> Task:
+    draw = _draw(draw)
     shown = _labelled(generator(draw.seed, "task", "training"), inputs, draw.training, label)
     held = _labelled(generator(draw.seed, "task", "test"), inputs, draw.test, label)
     return Task(name, "classes", *shown, goal, *held, scales=draw.scales)
@@ -174,22 +182,23 @@ def read_task(path: str | Path, kind: Kind, goal: float, scales: Scales | None =
     Raises
     ------
     RequestError
-        ``task.no-file`` when it cannot be read; ``task.bad-data`` naming the row that is wrong; ``task.unknown-kind``
+        ``task.no-file`` when it cannot be read; ``task.bad-data`` naming the line that is wrong; ``task.unknown-kind``
         and ``task.bad-value``.
     """
     if kind == "gate":
         raise RequestError("task.unknown-kind", '"gate"', place="task.kind", remedy="a table is of classes or a curve")
-    path = Path(path)
+    path = Path(check_kind(path, str | PathLike, "task.no-file", "task.file"))
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
+            reader = csv.reader(file)
+            lines = [(reader.line_num, row) for row in reader if row]
     except OSError as error:
         raise RequestError(
             "task.no-file", error.strerror or str(error), place=str(path), remedy="give a CSV file that can be read"
         ) from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise RequestError("task.bad-data", str(error), place=str(path), remedy="give a CSV file in UTF-8") from None
-    header = [name.strip() for name in rows[0]] if rows else []
+    header = [name.strip() for name in lines[0][1]] if lines else []
     if (
         header.count("target") != 1
         or not set(header[header.index("target") + 1 :]) <= {"test"}
@@ -203,8 +212,8 @@ def read_task(path: str | Path, kind: Kind, goal: float, scales: Scales | None =
         )
     width = header.index("target")
     parts: tuple[list[list[float]], list[list[float]]] = ([], [])
-    for number, row in enumerate(rows[1:], start=2):
-        values = _numbers(row, header, f"{path}, row {number}")
+    for number, row in lines[1:]:
+        values = _numbers(row, header, f"{path}, line {number}")
         parts[int("test" in header and values[-1] != 0)].append(values)
     shown, held = ((tuple(tuple(v[:width]) for v in part), tuple(v[width] for v in part)) for part in parts)
     try:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hgesim.arguments import check_kind, check_real, check_reals
 from hgesim.blocks import KINDS, TECHNOLOGIES, Block, Technology
 from hgesim.blocks.transfer import CONTRACT, hinge_open
 from hgesim.circuit import (
@@ -98,10 +99,12 @@ class LoopSettings:
     def __post_init__(self) -> None:
         """Refuse values that make no loop."""
         for name in ("dither", "threshold_dither", "reference", "slowness", "transimpedance", "threshold_resistance"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+            value = check_real(getattr(self, name), "loop.bad-value", f"loop.{name}")
+            if not (math.isfinite(value) and value > 0):
                 raise RequestError(
                     "loop.bad-value", f"{getattr(self, name):g}", place=f"loop.{name}", remedy="a positive value"
                 )
+        check_real(self.rate, "loop.bad-value", "loop.rate")
         if not (math.isfinite(self.rate) and self.rate >= 0):
             raise RequestError("loop.bad-value", f"{self.rate:g}", place="loop.rate", remedy="0 or more; 1 is nominal")
         if self.loss not in LOSSES:
@@ -136,7 +139,11 @@ class HomodyneLoop:
 
     def __post_init__(self) -> None:
         """Take starts from any sequence; refuse a pause too short for the hold, a target beyond the read-out."""
-        object.__setattr__(self, "start", tuple(float(value) for value in self.start))
+        kinds = {"task": Task, "plan": TonePlan, "timeline": Timeline, "settings": LoopSettings}
+        for name, kind in kinds.items():
+            check_kind(getattr(self, name), kind, "loop.bad-value", f"loop.{name}")
+        object.__setattr__(self, "start", check_reals(self.start, "loop.bad-value", "loop.start"))
+        check_real(self.threshold_start, "loop.bad-value", "loop.threshold_start")
         if not all(math.isfinite(value) for value in (*self.start, self.threshold_start)):
             raise RequestError("loop.bad-value", f"{list(self.start)} V", place="loop.start", remedy="finite voltages")
         if self.timeline.cases != len(self.task.cases):
@@ -152,6 +159,21 @@ class HomodyneLoop:
                 f"{self.timeline.pause:g} s of ramp and settling",
                 place="loop.ramp",
                 remedy=f"more than {2 * _EDGE:g} s, in which the hold switches",
+            )
+        if self.settings.loss == "hinge" and self.task.kind == "curve":
+            raise RequestError(
+                "loop.no-classes",
+                f"{self.task.name} is a curve, which has no right side of its targets",
+                place="loop.loss",
+                remedy='use "mse"',
+            )
+        reach = CONTRACT.integrator_limit
+        if any(abs(value) > reach for value in (*self.start, self.threshold_start)):
+            raise RequestError(
+                "loop.out-of-range",
+                f"a start beyond {reach:g} V, which no integrator reaches",
+                place="loop.start",
+                remedy=f"at most {reach:g} V",
             )
         swing, most = self.settings.transimpedance * self.task.target, CONTRACT.readout_linear
         if swing > most:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hgesim.arguments import check_kind, check_real, check_reals
 from hgesim.errors import RequestError, nearest
 
 __all__ = ["GATES", "Points", "Scales", "Task", "gate_task"]
@@ -57,9 +58,10 @@ class Scales:
 
     def __post_init__(self) -> None:
         """Refuse scales without sense."""
-        object.__setattr__(self, "offsets", tuple(float(value) for value in self.offsets))
+        object.__setattr__(self, "offsets", check_reals(self.offsets, "task.bad-value", "task.offsets"))
         for key in ("level", "target"):
-            if not (math.isfinite(getattr(self, key)) and getattr(self, key) > 0):
+            value = check_real(getattr(self, key), "task.bad-value", f"task.{key}")
+            if not (math.isfinite(value) and value > 0):
                 raise RequestError(
                     "task.bad-value", f"{getattr(self, key):g}", place=f"task.{key}", remedy="a positive value"
                 )
@@ -109,14 +111,21 @@ class Task:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be learnt or judged."""
-        if self.kind not in _GOALS:
+        if not isinstance(self.kind, str) or self.kind not in _GOALS:
             raise RequestError(
                 "task.unknown-kind", f'"{self.kind}"', place="task.kind", remedy=nearest(str(self.kind), _GOALS)
             )
+        check_kind(self.scales, Scales, "task.bad-value", "task.scales")
+        for name in ("cases", "test_cases"):
+            rows = check_kind(getattr(self, name), tuple, "task.bad-data", f"task.{name}")
+            object.__setattr__(self, name, tuple(check_reals(row, "task.bad-data", f"task.{name}") for row in rows))
+        for name in ("targets", "test_targets"):
+            object.__setattr__(self, name, check_reals(getattr(self, name), "task.bad-data", f"task.{name}"))
         _check_data(self)
         low, high, wanted = _GOALS[self.kind]
+        key, _, remedy = wanted.partition(": ")
+        check_real(self.goal, "task.bad-value", f"task.{key}")
         if not (low <= self.goal <= high and math.isfinite(self.goal)):
-            key, _, remedy = wanted.partition(": ")
             raise RequestError("task.bad-value", f"{self.goal:g}", place=f"task.{key}", remedy=remedy)
 
     @property
@@ -178,7 +187,8 @@ def _check_data(task: Task) -> None:
         raise RequestError("task.bad-data", "a class is neither 0 nor 1", place="task", remedy="use 0 and 1")
     for targets in (task.targets, task.test_targets):
         if targets and len(set(targets)) < 2:
-            raise RequestError("task.bad-data", "all targets are equal", place="task", remedy="give both classes")
+            remedy = "give targets that differ" if task.kind == "curve" else "give both classes"
+            raise RequestError("task.bad-data", "all targets are equal", place="task", remedy=remedy)
 
 
 def gate_task(gate: str, scales: Scales | None = None, *, margin: float = 0.25) -> Task:
@@ -198,7 +208,7 @@ def gate_task(gate: str, scales: Scales | None = None, *, margin: float = 0.25) 
     RequestError
         ``task.unknown-gate`` with the nearest name, ``task.bad-value``.
     """
-    if gate not in GATES:
-        raise RequestError("task.unknown-gate", f'"{gate}"', place="task.gate", remedy=nearest(gate, GATES))
+    if not isinstance(gate, str) or gate not in GATES:
+        raise RequestError("task.unknown-gate", f'"{gate}"', place="task.gate", remedy=nearest(str(gate), GATES))
     cases = tuple(itertools.product((-1.0, 1.0), repeat=2))
     return Task(gate, "gate", cases, tuple(map(float, GATES[gate])), margin, scales=scales or Scales())

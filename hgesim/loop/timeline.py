@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from hgesim.arguments import check_real, check_whole
 from hgesim.errors import RequestError
 
 __all__ = ["Timeline"]
@@ -34,17 +35,13 @@ class Timeline:
     def __post_init__(self) -> None:
         """Refuse times and counts that make no run."""
         for name in ("ramp", "settle", "window"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+            value = check_real(getattr(self, name), "loop.bad-time", f"loop.{name}")
+            if not (math.isfinite(value) and value > 0):
                 raise RequestError(
                     "loop.bad-time", f"{getattr(self, name):g} s", place=f"loop.{name}", remedy="a positive time"
                 )
-        if self.epochs < 1 or self.cases < 1:
-            raise RequestError(
-                "loop.bad-count",
-                f"{self.epochs} epochs of {self.cases} cases",
-                place="loop.epochs",
-                remedy="at least 1",
-            )
+        for name in ("epochs", "cases"):
+            check_whole(getattr(self, name), 1, "loop.bad-count", f"loop.{name}")
 
     @property
     def pause(self) -> float:

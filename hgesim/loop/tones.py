@@ -14,6 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hgesim.arguments import check_real, check_reals, check_whole
 from hgesim.errors import RequestError
 from hgesim.units import show_quantity
 
@@ -46,6 +47,8 @@ class TonePlan:
 
     def __post_init__(self) -> None:
         """Refuse a step that aliases: at or above half a period of the fastest product the result is silently wrong."""
+        check_real(self.base, "tones.bad-base", "loop.base")
+        check_real(self.steps_per_cycle, "tones.bad-step", "engine.steps_per_cycle")
         if not (math.isfinite(self.base) and self.base > 0):
             raise RequestError("tones.bad-base", f"{self.base:g} Hz", place="loop.base", remedy="a positive frequency")
         if not (math.isfinite(self.steps_per_cycle) and self.steps_per_cycle > 2 * _PRODUCT_ORDER):
@@ -130,8 +133,8 @@ def plan_tones(channels: int, base: float, steps_per_cycle: float = 20.0) -> Ton
         three times the lowest, with the fewest third-order hits; among equals the lowest top. Above ten carriers the
         fewest are not searched for: the tooth that costs most hits is left out until the number is right.
     """
-    if channels < 1:
-        raise RequestError("tones.no-channel", f"{channels} channels", remedy="a loop needs a control to learn with")
+    check_whole(channels, 1, "tones.no-channel", "channels")
+    check_real(base, "tones.bad-base", "loop.base")
     top = 4 * channels + 1
     odd = [m for m in range(1, top + 1, 2) if 3 * m > top]
     if channels > _EXHAUSTIVE:
@@ -166,6 +169,7 @@ def check_tones(carriers: Sequence[float], steps_per_cycle: float = 20.0) -> Ton
         ``f_k = 3 f_i``. ``tones.bad-carrier`` for frequencies that are no positive multiples of 1 mHz: carriers need a
         common divisor, whose inverse is the beat.
     """
+    carriers = check_reals(carriers, "tones.bad-carrier", "loop.carriers")
     units = [round(f * _UNITS_PER_HZ) if math.isfinite(f) else 0 for f in carriers]
     whole = (unit > 0 and abs(f * _UNITS_PER_HZ - unit) < 1e-9 * unit for f, unit in zip(carriers, units, strict=True))
     if not units or not all(whole):

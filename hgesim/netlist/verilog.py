@@ -46,8 +46,8 @@ module spacebond(a, b);
 endmodule
 """
 
-# The simulator's own diode leaves this law below -3 scales for a power law, 0.4 % of the saturation current off, and adds
-# a conductance gmin; it only lends the rule by which Newton's steps are shortened.
+# The simulator's own diode leaves this law below -3 scales for a power law, 0.4 % of the saturation current off, and
+# adds a conductance gmin; it only lends the rule by which Newton's steps are shortened.
 _DIODE = """// Junction after Shockley, from anode a to cathode c: written by hgesim.
 `include "disciplines.vams"
 module diodebond(a, c);

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hgesim.arguments import check_kind
 from hgesim.errors import RequestError, nearest
 from hgesim.network.checks import check_count, components
 from hgesim.network.electrostatics import ELEMENTARY_CHARGE, arc_levers, screened_coulomb
@@ -117,7 +119,9 @@ class DiscParameters:
             object.__setattr__(self, name, value)
         check_count(self.dopants, 1, "dopants")
         check_count(self.electrodes, 2, "electrodes")
-        object.__setattr__(self, "inputs", tuple(self.inputs))
+        if not isinstance(self.inputs, Iterable):
+            raise RequestError("network.bad-value", f"{self.inputs!r}", place="inputs", remedy="numbers of electrodes")
+        object.__setattr__(self, "inputs", tuple(check_count(number, 0, "inputs") for number in self.inputs))
         for number in self.inputs:
             if not 0 < number < self.electrodes or self.inputs.count(number) > 1:
                 raise RequestError(
@@ -192,7 +196,8 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
         ``network.unknown-field``, ``bad-seed``, ``bad-value``, ``no-electrode``, ``crowded`` or ``too-weak``, or a
         ``units.`` error.
     """
-    seed, base = check_count(seed, 0, "seed"), parameters or DiscParameters()
+    seed, base = check_count(seed, 0, "seed"), DiscParameters() if parameters is None else parameters
+    check_kind(base, DiscParameters, "network.bad-value", "parameters")
     known = [field.name for field in dataclasses.fields(base)]
     for name in changes:
         if name not in known:

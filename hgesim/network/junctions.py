@@ -67,9 +67,10 @@ class Diode:
 
     Notes
     -----
-    W. Shockley, Bell Syst. Tech. J. 28, 435 (1949). SPICE gets this very law, not its own diode: that one follows a power
-    law below ``-3 emission kT/e``, off by up to 0.4 % of `saturation`, where forward and backward rates no longer keep
-    the ratio ``exp(v / (emission kT/e))``, and has a conductance ``gmin`` beside it that can exceed a blocked junction's.
+    W. Shockley, Bell Syst. Tech. J. 28, 435 (1949). SPICE gets this very law, not its own diode: that one follows a
+    power law below ``-3 emission kT/e``, off by up to 0.4 % of `saturation`, where forward and backward rates no longer
+    keep the ratio ``exp(v / (emission kT/e))``, and has a conductance ``gmin`` beside it, which can carry more than a
+    blocked junction.
     """
 
     saturation: float

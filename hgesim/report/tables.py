@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hgesim.config import Config
+from hgesim.config import Config, idle_keys
 from hgesim.report.cases import counts, kind_of
 from hgesim.report.record import Record, dig, items, real, text
 from hgesim.report.words import amount, ordinal, score_cases, score_value, signed, whole
@@ -233,7 +233,8 @@ def _few(names: list[str]) -> str:
 def settings(record: Record) -> str:
     """Write how to run it again, and with which settings."""
     body = ""
-    if record.config:
+    told = record.config.get("given", True)
+    if record.config and told:
         body += "<p>To repeat the run, save the settings at the end as <code>run.toml</code>:</p>"
         body += "<pre>hgesim learn run.toml --out again</pre>"
     if record.deck:
@@ -249,8 +250,10 @@ def settings(record: Record) -> str:
         for name, values in sections.items()
     ]
     if tables:
-        body += '<p class="soft">Resolved settings, in SI units; what is not listed took its default.</p>'
+        words = "Resolved settings, in SI units; what is not listed took its default."
+        body += f'<p class="soft">{words if told else "Made in Python, not from settings. What ran, in SI units:"}</p>'
         body += f'<div class="columns">{"".join(tables)}</div>'
+    if tables and told:
         body += f"<details><summary>The same as TOML</summary><pre>{escape(_toml(sections))}</pre></details>"
     return body
 
@@ -292,6 +295,7 @@ def _toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _chosen_keys(name: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Leave out what has its default where keys of another kind, of a task or a network, would be refused."""
+    values = {key: value for key, value in values.items() if key not in idle_keys(name, values)}
     if name != "task" and not (name == "network" and values.get("file")):
         return values
     usual = getattr(Config(), name).model_dump(mode="json")

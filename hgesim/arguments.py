@@ -1,0 +1,45 @@
+"""Arguments of the wrong type, refused where they come in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from hgesim.errors import RequestError
+
+__all__ = ["check_kind", "check_real", "check_reals", "check_whole"]
+
+
+def check_kind(value: Any, kind: Any, code: str, place: str) -> Any:
+    """Return a value of a type, or raise RequestError with `code`."""
+    if not isinstance(value, kind):
+        raise _bad(value, code, place, f"give a {getattr(kind, '__name__', 'path')}")
+    return value
+
+
+def check_real(value: Any, code: str, place: str) -> float:
+    """Return a real number, which may be NaN or infinite, or raise RequestError with `code`."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise _bad(value, code, place, "give a number")
+    return float(value)
+
+
+def check_reals(values: Any, code: str, place: str) -> tuple[float, ...]:
+    """Return a sequence of real numbers as a tuple, or raise RequestError with `code`."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise _bad(values, code, place, "give a sequence of numbers")
+    return tuple(check_real(value, code, place) for value in values)
+
+
+def check_whole(value: Any, least: int, code: str, place: str) -> int:
+    """Return a whole number of at least `least`, or raise RequestError with `code`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise _bad(value, code, place, f"a whole number, at least {least}")
+    return int(value)
+
+
+def _bad(value: Any, code: str, place: str, remedy: str) -> RequestError:
+    shown = repr(value)
+    return RequestError(code, shown if len(shown) <= 80 else f"{shown[:77]}...", place=place, remedy=remedy)
