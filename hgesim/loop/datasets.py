@@ -182,8 +182,8 @@ def read_task(path: str | Path, kind: Kind, goal: float, scales: Scales | None =
     Raises
     ------
     RequestError
-        ``task.no-file`` when it cannot be read; ``task.bad-data`` naming the line that is wrong; ``task.unknown-kind``
-        and ``task.bad-value``.
+        ``task.no-file`` when it cannot be read; ``task.bad-data`` naming the row that is wrong, as the file counts;
+        ``task.unknown-kind`` and ``task.bad-value``.
     """
     if kind == "gate":
         raise RequestError("task.unknown-kind", '"gate"', place="task.kind", remedy="a table is of classes or a curve")
@@ -213,7 +213,7 @@ def read_task(path: str | Path, kind: Kind, goal: float, scales: Scales | None =
     width = header.index("target")
     parts: tuple[list[list[float]], list[list[float]]] = ([], [])
     for number, row in lines[1:]:
-        values = _numbers(row, header, f"{path}, line {number}")
+        values = _numbers(row, header, f"{path}, row {number}")
         parts[int("test" in header and values[-1] != 0)].append(values)
     shown, held = ((tuple(tuple(v[:width]) for v in part), tuple(v[width] for v in part)) for part in parts)
     try:

@@ -217,6 +217,8 @@ def _build(
     law: LawFactory,
 ) -> Network:
     seed, electrodes = check_count(seed, 0, "seed"), check_count(electrodes, 2, "electrodes")
+    if not callable(law):
+        raise RequestError("network.bad-law", f"{law!r}", place="law", remedy="give a factory such as ohmic()")
     labels, sites, bonds = inner
     count = len(labels)
     extent = max(float(np.linalg.norm(sites, axis=1).max()), PITCH * 1e-3)

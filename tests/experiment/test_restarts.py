@@ -130,10 +130,10 @@ def test_starts_are_given_up_one_after_the_other(tmp_path: Path, scripted: Any, 
     loop, network = experiment.design.loop, experiment.design.network
     for number, start in zip(drawn, starts, strict=True):
         assert start == draw_start(SEED, 0.6, 5, number)
-    for number in range(drawn[-1]):  # those passed over do the task already
+    for number in range(drawn[-1]):  # those passed over do the task already, or are over range
         if number not in drawn:
             outputs = network_outputs(network, loop.task, np.array(draw_start(SEED, 0.6, 5, number)))
-            assert already_solved(loop.task, outputs)
+            assert already_solved(loop.task, outputs) or np.abs(outputs).max() > 1.2 / 2e6
     assert json.loads((tmp_path / "run" / "result.json").read_text())["attempts"] == attempts
     again = scripted(Redraw("stuck"), BAD, BAD, GOOD)
     Experiment.from_file(AND, RESTARTS).run(tmp_path / "again")
@@ -214,23 +214,6 @@ def test_a_loop_that_stands_still_is_stuck(tmp_path: Path, osdi_engine: Engine) 
     np.testing.assert_allclose(
         [values[-1] for values in run.result["history"]["controls"].values()], last["start"], atol=3e-3
     )
-
-
-@pytest.mark.slow
-def test_an_output_over_range_is_given_up(tmp_path: Path, osdi_engine: Engine) -> None:
-    """A start far out of range, found with the twin, is given up although patience is long."""
-    for seed in range(200):
-        experiment = Experiment.from_file(
-            AND, ["circuit.technology=ideal", "loop.rate=0.01", "loop.epochs=6", "loop.restarts=1", f"loop.seed={seed}"]
-        )
-        loop, network = experiment.design.loop, experiment.design.network
-        size = np.abs(network_outputs(network, loop.task, np.array(loop.start))).max() * 2e6
-        if 1.6 < size < 2.2 and not already_solved(
-            loop.task, network_outputs(network, loop.task, np.array(loop.start))
-        ):
-            break
-    run = experiment.run(tmp_path / "run")
-    assert run.result["attempts"][0]["given_up"] == "an output over range for 3 epochs"
 
 
 def test_progress_is_looked_at_only_where_there_are_rows(tmp_path: Path) -> None:

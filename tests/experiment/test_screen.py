@@ -121,9 +121,43 @@ def test_a_failure_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert [row["failure"] for row in rows] == [first.failure, ""]
 
 
+def test_a_device_that_cannot_be_drawn_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first device of all, and one in the middle, whatever the refusal; tables are whole after each finding."""
+    build, out = module.build_network, tmp_path / "out"
+
+    def network(config: Any, *rest: Any) -> Any:
+        if config.seed in (6, 8):
+            raise RequestError("network.too-weak" if config.seed == 6 else "network.other", "no current")
+        return build(config, *rest)
+
+    def tell(finding: Finding) -> None:
+        told.append(finding)
+        rows = list(csv.DictReader((out / "screen.csv").read_text().splitlines()))
+        stored = json.loads((out / "screen.json").read_text())["findings"]
+        assert [row["device"] for row in rows] == [str(one.device) for one in told] and len(stored) == len(told)
+        assert not list(out.glob(".*"))
+
+    told: list[Finding] = []
+    monkeypatch.setattr(module, "build_network", network)
+    monkeypatch.setattr(importlib.import_module("hgesim.experiment.build"), "build_network", network)
+    found = screen(AND, out, Search(3, 3), overrides=[*SMALL, "network.seed=6", "loop.epochs=1"], tell=tell)
+    assert [one.failure for one in found] == ["[network.too-weak] no current", "", "[network.other] no current"]
+    assert told == found
+
+
+def test_a_search_that_is_cut_short_leaves_what_it_found(tmp_path: Path) -> None:
+    def tell(finding: Finding) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        screen(AND, tmp_path / "out", Search(2, 3), overrides=[*SMALL, "loop.epochs=1"], tell=tell)
+    assert len(list(csv.DictReader((tmp_path / "out" / "screen.csv").read_text().splitlines()))) == 1
+
+
 @pytest.mark.parametrize(
     ("overrides", "search", "code"),
     [
+        (["network.electrodes=3"], {}, "task.input-count"),
         (["loop.start=[0.0, 0.0, 0.0, 0.0, 0.0]"], {}, "screen.no-seed"),
         (["task.gate=ANDD"], {}, "task.unknown-gate"),
         (["loop.dither=-1"], {}, "loop.bad-value"),
