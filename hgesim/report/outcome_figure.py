@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hgesim.report.cases import case_name, cases, kind_of
-from hgesim.report.points import target_levels, threshold_currents
+from hgesim.report.points import target_levels, threshold_currents, threshold_lines
 from hgesim.report.record import FloatArray, Record, dig, items, numbers, real, text
 from hgesim.report.style import LIGHT, channel_style, log_ticks, name_lines, new_figure, thin
-from hgesim.report.task_figures import CLASS_COLOURS, empty, end_name, threshold_line
+from hgesim.report.task_figures import CLASS_COLOURS, empty, end_name, span_of, threshold_line
 from hgesim.report.waves import read_waves
 from hgesim.report.words import axis_scale, percent, score_value, signed
 
@@ -106,15 +106,8 @@ def _focus(axes: Axes, record: Record, thresholds: tuple[float | None, float | N
     dots = np.array([value for value in seen if value is not None])
     if not len(dots):
         return
-    size = float(np.ptp(dots)) or float(np.abs(dots).max()) or unit
-    lines = [line for threshold in thresholds for line in _lines(record, threshold)]
-    near = [line for line in lines if dots.min() - size < line < dots.max() + size]
-    low, high = min([dots.min(), *near]), max([dots.max(), *near])
+    low, high = span_of(dots, [line for threshold in thresholds for line in threshold_lines(record, threshold)])
     axes.set_ylim((low - 0.1 * (high - low)) / unit, (high + 0.28 * (high - low)) / unit)
-
-
-def _lines(record: Record, threshold: float | None) -> list[float]:
-    return [] if threshold is None else [threshold, *(target_levels(record, threshold) or ())]
 
 
 def _margin_band(axes: Axes, y: FloatArray, targets: FloatArray, unit: float) -> None:

@@ -12,7 +12,7 @@ from hgesim.report.cases import cases, kind_of
 from hgesim.report.record import FloatArray, Record, dig, numbers, real, text
 from hgesim.report.waves import read_timeline, read_waves, window
 
-__all__ = ["Point", "operating_points", "target_levels", "threshold_currents"]
+__all__ = ["Point", "operating_points", "target_levels", "threshold_currents", "threshold_lines"]
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,11 @@ def threshold_currents(record: Record) -> tuple[float | None, float | None]:
     if last is None or not np.isfinite([final, start]).all() or abs(final) < 1e-6:
         return None, last
     return last * start / final, last
+
+
+def threshold_lines(record: Record, threshold: float | None) -> list[float]:
+    """Return the currents at which a panel has lines, in ampere: the threshold and the outputs of zero error."""
+    return [] if threshold is None else [threshold, *(target_levels(record, threshold) or ())]
 
 
 def target_levels(record: Record, threshold: float | None) -> tuple[float, float] | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hgesim.report.cases import Outcome, kind_of, read_outcome
-from hgesim.report.points import target_levels, threshold_currents
+from hgesim.report.points import target_levels, threshold_currents, threshold_lines
 from hgesim.report.record import FloatArray, Record, real, text
 from hgesim.report.style import LIGHT, new_figure
 from hgesim.report.words import axis_scale, score_value, signed
@@ -26,6 +26,7 @@ __all__ = [
     "end_spans",
     "ends_figure",
     "is_radial",
+    "span_of",
     "threshold_line",
 ]
 
@@ -69,10 +70,9 @@ def end_spans(record: Record) -> tuple[dict[str, Span], bool]:
             continue
         if curve:
             lines = [] if scale is None else [scale * float(edge(outcome.targets)) for edge in (np.min, np.max)]
-            spans[when] = _span(outcome.currents(when) - (threshold or 0.0), lines)
+            spans[when] = span_of(outcome.currents(when) - (threshold or 0.0), lines)
         else:
-            lines = [] if threshold is None else [threshold, *(target_levels(record, threshold) or ())]
-            spans[when] = _span(outcome.currents(when), lines)
+            spans[when] = span_of(outcome.currents(when), threshold_lines(record, threshold))
     if not spans:
         return spans, True
     joint = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
@@ -104,7 +104,7 @@ def class_panel(axes: Axes, record: Record, when: str, *, alone: bool = False) -
     currents = outcome.currents(when)
     low, high = spans[when]
     if alone:
-        low, high = _padded(_span(currents, [] if threshold is None else [threshold, *(levels or ())]))
+        low, high = _padded(span_of(currents, threshold_lines(record, threshold)))
     unit, label = axis_scale([low, high], "A")
     x, across = _across(record, outcome)
     axes.set(xlabel=across, ylabel=f"output current ({label})", ylim=(low / unit, high / unit))
@@ -199,7 +199,7 @@ def _padded(span: Span) -> Span:
     return low - 0.1 * (high - low), high + 0.2 * (high - low)
 
 
-def _span(dots: FloatArray, lines: list[float]) -> Span:
+def span_of(dots: FloatArray, lines: list[float]) -> Span:
     """Return the range of the outputs and of the lines that lie near them."""
     size = float(np.ptp(dots)) or float(np.abs(dots).max()) or 1e-9
     near = [line for line in lines if dots.min() - size < line < dots.max() + size]
