@@ -90,7 +90,7 @@ class LowPass:
                 "lockin.unsettled",
                 f"{self.time:g} s are next to nothing for a corner of {self.corner:g} Hz",
                 place="time",
-                remedy="wait longer, or use Boxcar, which such a filter is",
+                remedy="a longer time, a higher corner, or Boxcar",
             )
 
     @property
@@ -171,7 +171,7 @@ def filter_of(chosen: object) -> Filter:
     """Return a filter, of a number the boxcar."""
     if isinstance(chosen, Boxcar | LowPass):
         return chosen
-    if isinstance(chosen, int | float) and not isinstance(chosen, bool):
+    if isinstance(chosen, int | float | np.integer | np.floating) and not isinstance(chosen, bool):
         return Boxcar(float(chosen))
     raise RequestError("lockin.bad-value", f"{chosen!r}", place="filter", remedy="Boxcar, LowPass, or a time in second")
 
@@ -200,8 +200,8 @@ def all_positive(values: ArrayLike, place: str) -> FloatArray:
 
 
 def positive(value: object, place: str, unit: str) -> float:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
-    if not good:
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not (number and math.isfinite(value) and value > 0):  # type: ignore[arg-type, operator]
         raise RequestError("lockin.bad-value", f"{value!r} {unit}".strip(), place=place, remedy="a positive number")
     return float(value)  # type: ignore[arg-type]
 

@@ -117,8 +117,8 @@ def magnitude_penalty(snr: ArrayLike) -> FloatArray:
 
     With X of mean r = `snr`, Y of mean 0, both of variance 1, and R their length: ``E (sign(X) R - r)^2 = 2 r^2 + 2 -
     2 r E[sign(X) R]``. In polar coordinates the angle gives the modified Struve function L_0, whose series integrates
-    to ``E[sign(X) R] = r exp(-q) sum_k q^k Gamma(k+2)/Gamma(k+3/2)^2``, q = r^2/2. From r = 20 on ``1 - 1/(4 r^2)``, the
-    expansion of R about X, is used: right to 1e-5.
+    to ``E[sign(X) R] = r exp(-q) sum_k q^k Gamma(k+2)/Gamma(k+3/2)^2``, q = r^2/2. From r = 20 on it is
+    ``1 - 1/(4 r^2)``, the expansion of R about X, right to 1e-5.
 
     Parameters
     ----------

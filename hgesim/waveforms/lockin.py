@@ -59,6 +59,10 @@ def demodulate(
     t, y = finite(time, "time"), finite(signal, "signal")
     f, phase = all_positive(carriers, "carriers"), finite(phases, "phases")
     _check(t, y, f, used)
+    if phase.ndim and (phase.shape[-1:] != f.shape or phase.shape[:-1] not in ((), y.shape[:-1])):
+        raise RequestError(
+            "lockin.shape", f"{phase.shape} for signals {y.shape}, {len(f)} carriers", place="phases", remedy="(..., C)"
+        )
     begin = t[-1] - used.time
     first = int(np.searchsorted(t, begin + 1e-9 * used.time, side="right")) - 1
     part = 0.0 if first < 0 else float(np.clip((begin - t[first]) / (t[first + 1] - t[first]), 0.0, 1.0))
@@ -73,13 +77,7 @@ def demodulate(
         y = y - (y @ (span / span.sum()))[..., None]
     weight = span * used.weight(np.clip(t[-1] - t, 0.0, used.time))
     reference = np.exp(2j * np.pi * t[:, None] * f) * (2.0 * weight / weight.sum())[:, None]
-    try:
-        mixed = (y @ reference) * np.exp(1j * phase)
-    except ValueError:
-        raise RequestError(
-            "lockin.shape", f"phases of shape {phase.shape} for signals {y.shape[:-1]} and {len(f)} carriers",
-            place="phases", remedy="(C,) or (..., C)",
-        ) from None  # fmt: skip
+    mixed = (y @ reference) * np.exp(1j * phase)
     return np.asarray(mixed.imag), np.asarray(mixed.real)
 
 
