@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.signal import lsim
 
 from hgesim.errors import RequestError
-from hgesim.loop import Boxcar, LowPass, best_correction, correction_phase, noise_variance, phase_error
+from hgesim.loop import Boxcar, LowPass, best_correction, correction_phase, distortion, noise_variance, phase_error
 from hgesim.network import dopant_disc
 from hgesim.waveforms import demodulate, derivative
 
@@ -74,9 +74,9 @@ def test_low_passes_are_those_of_the_library(chosen: LowPass) -> None:
 
 @pytest.mark.parametrize("chosen", FILTERS, ids=str)
 def test_leakage_of_neighbours_at_random_phase(chosen: Boxcar | LowPass) -> None:
-    """Within five standard errors of 3,000 draws; with the neighbours off nothing is left."""
+    """Within five standard errors of 1,500 draws; with the neighbours off nothing is left."""
     t, carriers, sizes = times(), np.array([1000.0, 1007.0, 1023.0]), np.array([1.0, 2.05, 4.0])
-    phases = np.random.default_rng(3).uniform(0, 2 * np.pi, (3000, 3))
+    phases = np.random.default_rng(3).uniform(0, 2 * np.pi, (1500, 3))
     expected = chosen.leakage(carriers[1:] - carriers[0], sizes[1:]).sum()
 
     def errors(strengths: FloatArray) -> FloatArray:
@@ -91,7 +91,7 @@ def test_leakage_of_neighbours_at_random_phase(chosen: Boxcar | LowPass) -> None
 @pytest.mark.parametrize("chosen", FILTERS, ids=str)
 def test_white_noise(chosen: Boxcar | LowPass) -> None:
     """Variance of the in-phase part, and the error of magnitude times sign at any strength; without noise none."""
-    density, amplitude, count = 1e-23, 5e-3, 6000
+    density, amplitude, count = 1e-23, 5e-3, 2500
     t = times()
     noise = np.random.default_rng(4).normal(0.0, math.sqrt(density * RATE / 2), (count, len(t)))
     variance = float(noise_variance(density, chosen, amplitude))
@@ -160,6 +160,29 @@ def test_all_derivatives_of_the_exact_network_at_once() -> None:
     assert np.abs(measured(10.0) - exact).max() < 2e-3 * size
     assert np.abs(measured(40.0) - exact).max() < 2e-3 * size
     assert np.abs(measured(6.0) - exact).max() > 0.1 * size
+
+
+def test_distortion_of_the_exact_network() -> None:
+    """The dither's own third derivative, and another dither's; it goes with the square of the amplitude."""
+    network, pair = dopant_disc(3, temperature=300.0), [1, 3]
+    volts, t, carriers = np.full(network.n_electrodes, 0.1), times(), np.array([1000.0, 1130.0])
+    volts[[0, 3]] = 0.0, -0.2
+    h = 0.5e-3
+    shifts = h * np.eye(network.n_electrodes)[pair]
+    second = network.gradient(volts + shifts) - 2 * network.gradient(volts) + network.gradient(volts - shifts)
+    own, other = (second[:, 1] / h**2).tolist()  # of the derivative by electrode 1, by either voltage
+
+    def bias(amplitudes: list[float]) -> float:
+        there = np.repeat(volts[None], len(t), axis=0)
+        there[:, pair] += np.array(amplitudes) * np.sin(2 * np.pi * t[:, None] * carriers)
+        x, _ = demodulate(t, network.output_current(there), carriers, TIME)
+        return float(x[0] / amplitudes[0] - network.gradient(volts)[1])
+
+    a = 2e-3
+    assert bias([a, 0.0]) == pytest.approx(float(distortion(a, own)), rel=0.05)
+    assert bias([a, a]) == pytest.approx(float(distortion(a, own + 2 * other)), rel=0.05)
+    assert abs(bias([a, a]) / bias([a, 0.0]) - 1) > 0.1  # the other dither counts
+    assert bias([a / 4, a / 4]) == pytest.approx(bias([a, a]) / 16, rel=0.1)
 
 
 T, F = times(), [1000.0]
