@@ -300,7 +300,7 @@ def draw_scatter(axes: Any, found: dict[str, np.ndarray], name: str, spacing: fl
     axes.set(xlim=(-end, end), ylim=(-end, end), xlabel="one at a time (nA/V)", ylabel="in parallel (nA/V)")
     axes.set_xticks(ticks, [f"{tick:g}".replace("-", "\u2212") for tick in ticks])
     axes.set_yticks(ticks, [f"{tick:g}".replace("-", "\u2212") for tick in ticks])
-    axes.set_aspect("equal")
+    axes.set_aspect("equal", anchor="N")
     words = f"RMSE {rms(y - x):.1f} nA/V\nr = {np.corrcoef(x, y)[0, 1]:.4f}\n{len(x):,} derivatives"
     axes.text(0.04, 0.96, words, transform=axes.transAxes, va="top", fontsize=8)
 
@@ -320,7 +320,7 @@ def draw(target: Path, bench: Bench, rows: list[dict[str, float | str]], found: 
             f"Dithers of {1e3 * bench.dither:g} mV from {bench.first:g} Hz up, on all electrodes but the output. "
             "These, the device and both filters are hgesim's choice, not the paper's.\n"
             f"A boxcar of {bench.time:g} s has nulls at multiples of {1 / bench.time:g} Hz, so that c and d look alike "
-            "with it; a low-pass has none."
+            "with it; a low-pass has none. Axes of c and d are linear within ±30 nA/V, logarithmic beyond."
         )
         figure.text(0.01, 0.008, words, fontsize=8, color=LIGHT["soft"])
         figure.savefig(target, dpi=150, facecolor=LIGHT["paper"])

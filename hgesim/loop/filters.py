@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hgesim.errors import RequestError, nearest
+from hgesim.network.checks import is_whole
 
 __all__ = ["Boxcar", "Filter", "LowPass"]
 
@@ -53,7 +54,7 @@ class Boxcar:
 
     def faster(self, factor: float) -> Boxcar:
         """Return the same filter in a time so many times shorter: what is left where channels share the time."""
-        return Boxcar(self.time / positive(factor, "factor", ""))
+        return Boxcar(self.time / positive(factor, "factor"))
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,8 @@ class LowPass:
     def __post_init__(self) -> None:
         """Refuse what is no filter, or one that is read before it has begun to answer."""
         positive(self.corner, "corner", "Hz")
-        if isinstance(self.poles, bool) or self.poles not in (1, 2):
-            raise RequestError("lockin.bad-value", f"{self.poles!r} poles", place="poles", remedy="1 or 2")
-        if self.time != math.inf:
+        one_or_two(self.poles, "poles")
+        if not (_is_number(self.time) and self.time == math.inf):
             positive(self.time, "time", "s")
         if self._pole * self.time < _LEAST_SETTLED:
             raise RequestError(
@@ -146,7 +146,7 @@ class LowPass:
 
     def faster(self, factor: float) -> LowPass:
         """Return the same filter in a time so many times shorter, as far settled: the corner is as much higher."""
-        factor = positive(factor, "factor", "")
+        factor = positive(factor, "factor")
         return replace(self, corner=self.corner * factor, time=self.time / factor)
 
 
@@ -163,26 +163,36 @@ def _ramp(order: int, at: ArrayLike) -> NDArray[np.complex128]:
 
 
 def _leakage(chosen: Filter, spacing: ArrayLike, ratio: ArrayLike) -> FloatArray:
-    r = finite(ratio, "ratio")
-    return np.asarray(0.5 * r**2 * np.abs(chosen.response(finite(spacing, "spacing"))) ** 2)
+    df, r = finite(spacing, "spacing"), finite(ratio, "ratio")
+    fitting(spacing=df, ratio=r)
+    return np.asarray(0.5 * r**2 * np.abs(chosen.response(df)) ** 2)
 
 
 def filter_of(chosen: object) -> Filter:
     """Return a filter, of a number the boxcar."""
     if isinstance(chosen, Boxcar | LowPass):
         return chosen
-    if isinstance(chosen, int | float | np.integer | np.floating) and not isinstance(chosen, bool):
-        return Boxcar(float(chosen))
+    if _is_number(chosen):
+        return Boxcar(positive(chosen, "filter", "s"))
     raise RequestError("lockin.bad-value", f"{chosen!r}", place="filter", remedy="Boxcar, LowPass, or a time in second")
 
 
 def one_of(word: object, choices: tuple[str, ...], place: str) -> str:
-    if word not in choices:
+    """Return the word, or refuse it."""
+    if not isinstance(word, str) or word not in choices:
         raise RequestError("lockin.bad-value", f"{word!r}", place=place, remedy=nearest(str(word), choices))
-    return str(word)
+    return word
+
+
+def one_or_two(value: object, place: str) -> int:
+    """Return 1 or 2, or refuse the value."""
+    if not is_whole(value) or value not in (1, 2):
+        raise RequestError("lockin.bad-value", f"{value!r}", place=place, remedy="1 or 2")
+    return int(value)
 
 
 def finite(values: ArrayLike, place: str) -> FloatArray:
+    """Return finite numbers, or refuse them."""
     try:
         array = np.asarray(values, dtype=float)
     except (TypeError, ValueError):
@@ -193,18 +203,33 @@ def finite(values: ArrayLike, place: str) -> FloatArray:
 
 
 def all_positive(values: ArrayLike, place: str) -> FloatArray:
+    """Return positive numbers, or refuse them."""
     array = finite(values, place)
     if not (array > 0).all():
         raise RequestError("lockin.bad-value", f"{array.min():g}", place=place, remedy="positive values")
     return array
 
 
-def positive(value: object, place: str, unit: str) -> float:
-    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not (number and math.isfinite(value) and value > 0):  # type: ignore[arg-type, operator]
+def fitting(**arrays: FloatArray) -> None:
+    """Refuse arrays that cannot be broadcast together."""
+    try:
+        np.broadcast_shapes(*(array.shape for array in arrays.values()))
+    except ValueError:
+        shapes = " and ".join(str(array.shape) for array in arrays.values())
+        raise RequestError("lockin.shape", f"shapes {shapes}", place=", ".join(arrays), remedy="alike") from None
+
+
+def positive(value: object, place: str, unit: str = "") -> float:
+    """Return a positive number, or refuse the value."""
+    if not (_is_number(value) and math.isfinite(value) and value > 0):  # type: ignore[arg-type, operator]
         raise RequestError("lockin.bad-value", f"{value!r} {unit}".strip(), place=place, remedy="a positive number")
     return float(value)  # type: ignore[arg-type]
 
 
 def not_negative(value: object, place: str) -> float:
-    return 0.0 if not isinstance(value, bool) and value == 0 else positive(value, place, "")
+    """Return a positive number or 0, or refuse the value."""
+    return 0.0 if _is_number(value) and value == 0 else positive(value, place)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

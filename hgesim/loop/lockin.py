@@ -19,7 +19,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hgesim.errors import RequestError
-from hgesim.loop.filters import Filter, FloatArray, all_positive, filter_of, finite, not_negative, one_of
+from hgesim.loop.filters import (
+    Filter,
+    FloatArray,
+    all_positive,
+    filter_of,
+    finite,
+    fitting,
+    not_negative,
+    one_of,
+    one_or_two,
+)
 
 __all__ = [
     "CORRECTIONS",
@@ -38,14 +48,14 @@ ESTIMATES = ("in-phase", "magnitude")
 CORRECTIONS = ("delay", "all-pass")
 
 
-def crosstalk(chosen: Filter, carriers: ArrayLike, derivatives: ArrayLike, amplitudes: ArrayLike) -> FloatArray:
+def crosstalk(filter: Filter, carriers: ArrayLike, derivatives: ArrayLike, amplitudes: ArrayLike) -> FloatArray:
     """Return the mean squared error of each channel from all others at random phases, (..., C) in (A/V)^2.
 
     ``sum_(j != i) (g_j A_j / A_i)^2 |W(f_j - f_i)|^2 / 2``: `LowPass.leakage` summed, in absolute terms.
 
     Parameters
     ----------
-    chosen : Boxcar or LowPass
+    filter : Boxcar or LowPass
         The read-out.
     carriers : array, (C,)
         In hertz, distinct.
@@ -61,14 +71,15 @@ def crosstalk(chosen: Filter, carriers: ArrayLike, derivatives: ArrayLike, ampli
     """
     f, g, a = _channels(carriers), finite(derivatives, "derivatives"), all_positive(amplitudes, "amplitudes")
     _same_channels(f, derivatives=g, amplitudes=a)
-    passed = 0.5 * np.abs(filter_of(chosen).response(f[:, None] - f)) ** 2
+    fitting(derivatives=g, amplitudes=a)
+    passed = 0.5 * np.abs(filter_of(filter).response(f[:, None] - f)) ** 2
     np.fill_diagonal(passed, 0.0)
     return np.asarray((g * a) ** 2 @ passed / a**2)
 
 
 def noise_variance(
     psd: float,
-    chosen: Filter | float,
+    filter: Filter | float,
     amplitude: ArrayLike,
     *,
     sides: int = 1,
@@ -85,7 +96,7 @@ def noise_variance(
     ----------
     psd : float
         Density S, in A^2/Hz.
-    chosen : Boxcar, LowPass or float
+    filter : Boxcar, LowPass or float
         The read-out; a number is the time of a boxcar, in second.
     amplitude : array
         Of the dither, in volt.
@@ -103,12 +114,11 @@ def noise_variance(
         ``lockin.bad-value``.
     """
     density, a = not_negative(psd, "psd"), all_positive(amplitude, "amplitude")
-    if isinstance(sides, bool) or sides not in (1, 2):
-        raise RequestError("lockin.bad-value", f"{sides!r}", place="sides", remedy="1 or 2")
-    variance = sides * 2.0 * density * filter_of(chosen).noise_bandwidth / a**2
+    variance = one_or_two(sides, "sides") * 2.0 * density * filter_of(filter).noise_bandwidth / a**2
     if one_of(estimate, ESTIMATES, "estimate") == "in-phase":
         return np.asarray(variance)
     size = finite(signal, "signal")
+    fitting(amplitude=a, signal=size)
     return np.asarray(variance * magnitude_penalty(size / np.sqrt(variance))) if density else 0.0 * size * variance
 
 
@@ -149,10 +159,12 @@ def distortion(amplitude: ArrayLike, third_derivative: ArrayLike) -> FloatArray:
     third_derivative : array
         Of the output by the control's voltage, in A/V^3.
     """
-    return np.asarray(finite(third_derivative, "third_derivative") * all_positive(amplitude, "amplitude") ** 2 / 8.0)
+    third, a = finite(third_derivative, "third_derivative"), all_positive(amplitude, "amplitude")
+    fitting(amplitude=a, third_derivative=third)
+    return np.asarray(third * a**2 / 8.0)
 
 
-def best_amplitude(psd: float, chosen: Filter | float, third_derivative: float, *, sides: int = 1) -> float:
+def best_amplitude(psd: float, filter: Filter | float, third_derivative: float, *, sides: int = 1) -> float:
     """Return the dither at which noise and distortion together are least, in volt: ``(32 S/(T I'''^2))^(1/6)``.
 
     The mean squared error ``N/A^2 + (I''' A^2/8)^2``, N = S/T for a boxcar and ``2 S B`` in general, has its minimum
@@ -161,7 +173,7 @@ def best_amplitude(psd: float, chosen: Filter | float, third_derivative: float, 
 
     Parameters
     ----------
-    psd, chosen, sides
+    psd, filter, sides
         As in `noise_variance`.
     third_derivative : float
         As in `distortion`; not zero.
@@ -171,8 +183,10 @@ def best_amplitude(psd: float, chosen: Filter | float, third_derivative: float, 
     RequestError
         ``lockin.bad-value``; also where nothing is to be traded: no noise, or no third derivative.
     """
-    noise = float(noise_variance(psd, chosen, 1.0, sides=sides))
-    curve = abs(float(finite(third_derivative, "third_derivative")))
+    noise = float(noise_variance(psd, filter, 1.0, sides=sides))
+    curve = finite(third_derivative, "third_derivative")
+    if curve.ndim:
+        raise RequestError("lockin.shape", f"shape {curve.shape}", place="third_derivative", remedy="one number")
     if noise == 0 or curve == 0:
         raise RequestError(
             "lockin.bad-value",

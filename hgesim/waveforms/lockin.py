@@ -18,7 +18,7 @@ def demodulate(
     time: ArrayLike,
     signal: ArrayLike,
     carriers: ArrayLike,
-    chosen: Filter | float,
+    filter: Filter | float,
     phases: ArrayLike = 0.0,
     *,
     remove_mean: bool = True,
@@ -37,7 +37,7 @@ def demodulate(
         Any number of signals.
     carriers : array, (C,)
         In hertz.
-    chosen : Boxcar, LowPass or float
+    filter : Boxcar, LowPass or float
         The filter, of finite time; a number is the time of a boxcar, in second.
     phases : array, (C,) or (..., C)
         Of the dithers ``sin(2 pi f t + phase)`` at time 0, in radian.
@@ -55,7 +55,7 @@ def demodulate(
         ``lockin.bad-value`` or ``lockin.shape``; ``lockin.short-record``; ``lockin.step-too-coarse`` where a step is
         half a period of a carrier or more.
     """
-    used = filter_of(chosen)
+    used = filter_of(filter)
     t, y = finite(time, "time"), finite(signal, "signal")
     f, phase = all_positive(carriers, "carriers"), finite(phases, "phases")
     _check(t, y, f, used)
@@ -107,7 +107,7 @@ def derivative(in_phase: ArrayLike, quadrature: ArrayLike, amplitudes: ArrayLike
     """
     x, y = finite(in_phase, "in_phase"), finite(quadrature, "quadrature")
     a = all_positive(amplitudes, "amplitudes")
-    if x.shape != y.shape or (a.ndim and a.shape[-1:] != x.shape[-1:]):
+    if x.shape != y.shape or (a.ndim and a.shape not in (x.shape, x.shape[-1:])):
         raise RequestError(
             "lockin.shape", f"{x.shape}, {y.shape} and {a.shape}", place="in_phase, quadrature, amplitudes"
         )
@@ -116,7 +116,7 @@ def derivative(in_phase: ArrayLike, quadrature: ArrayLike, amplitudes: ArrayLike
     return np.asarray(np.copysign(np.hypot(x, y), x) / a)
 
 
-def _check(time: FloatArray, signal: FloatArray, carriers: FloatArray, chosen: Filter) -> None:
+def _check(time: FloatArray, signal: FloatArray, carriers: FloatArray, filter: Filter) -> None:
     if carriers.ndim != 1 or not len(carriers):
         raise RequestError("lockin.shape", f"carriers of shape {carriers.shape}", place="carriers", remedy="a list")
     if time.ndim != 1 or len(time) < 2 or signal.shape[-1:] != time.shape:
@@ -124,10 +124,10 @@ def _check(time: FloatArray, signal: FloatArray, carriers: FloatArray, chosen: F
     if not (np.diff(time) > 0).all():
         raise RequestError("lockin.bad-value", "does not rise", place="time", remedy="sort it, each point once")
     record = float(time[-1] - time[0])
-    if not record >= chosen.time * (1.0 - 1e-9):
+    if not record >= filter.time * (1.0 - 1e-9):
         raise RequestError(
             "lockin.short-record",
-            f"{record:g} s of signal for a filter of {chosen.time:g} s",
+            f"{record:g} s of signal for a filter of {filter.time:g} s",
             place="time",
             remedy="a longer record, or a filter with a shorter time",
         )

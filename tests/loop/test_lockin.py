@@ -242,6 +242,15 @@ def test_one_correction_for_all_channels(kind: str) -> None:
         (lambda: crosstalk(Boxcar(0.1), [10.0, 10.0], [1.0, 1.0], [1.0, 1.0]), "carriers"),
         (lambda: crosstalk(Boxcar(0.1), [10.0, 20.0], [1.0, 1.0, 1.0], [1.0, 1.0]), "derivatives"),
         (lambda: crosstalk(Boxcar(0.1), [10.0, 20.0], [1.0, 1.0], 1.0), "amplitudes"),
+        (lambda: crosstalk(Boxcar(0.1), [10.0, 20.0], np.ones((3, 2)), np.ones((4, 2))), "derivatives, amplitudes"),
+        (lambda: Boxcar(0.1).leakage([1.0, 2.0], [1.0, 2.0, 3.0]), "spacing, ratio"),
+        (lambda: LowPass(5.0, np.array([1, 2])), "poles"),  # type: ignore[arg-type]
+        (lambda: LowPass(5.0, 1, np.ones(2)), "time"),  # type: ignore[arg-type]
+        (lambda: noise_variance(np.ones(2), 0.1, 5e-3), "psd"),  # type: ignore[arg-type]
+        (lambda: noise_variance(PSD, -0.1, 5e-3), "filter"),
+        (lambda: noise_variance(PSD, 0.1, [1.0, 2.0], estimate="magnitude", signal=[1.0] * 3), "amplitude, signal"),
+        (lambda: distortion([1.0, 2.0], [1.0, 2.0, 3.0]), "amplitude, third_derivative"),
+        (lambda: best_amplitude(PSD, 0.1, [1.0, 2.0]), "third_derivative"),  # type: ignore[arg-type]
         (lambda: noise_variance(-1.0, 0.1, 5e-3), "psd"),
         (lambda: noise_variance(PSD, "boxcar", 5e-3), "filter"),  # type: ignore[arg-type]
         (lambda: noise_variance(PSD, True, 5e-3), "filter"),
