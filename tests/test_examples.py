@@ -87,6 +87,33 @@ def test_figure_4_of_the_paper(tmp_path: Path, osdi_engine: Engine) -> None:
     assert (tmp_path / "out" / "figure4.png").stat().st_size > 10_000
 
 
+def test_figure_3_of_the_paper(tmp_path: Path) -> None:
+    """Simulation meets theory within its error; the boxcar's nulls leave noise alone, the low-pass leaks at 10 Hz."""
+    script = ROOT / "examples" / "papers" / "Boon_2025_fig3.py"
+    done = subprocess.run(
+        [sys.executable, script, tmp_path, "--sets", "30", "--repeats", "6"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    for name in ("boxcar", "low-pass"):
+        ratio, _, spread = done.stdout.split(f"b, {name}: simulation/theory ")[1].split()[:3]
+        assert abs(float(ratio) - 1) < 4 * float(spread) < 0.7
+    rows = list(csv.DictReader((tmp_path / "figure3b.csv").read_text().splitlines()))
+    at = {(row["filter"], float(row["spacing"])): float(row["theory"]) / float(row["floor"]) for row in rows}
+    assert at["boxcar", 10.0] == pytest.approx(1) and at["boxcar", 15.0] > 5
+    assert at["low-pass", 10.0] > 5 * at["low-pass", 40.0] > 10
+    errors = {}
+    for panel in ("10 Hz, boxcar", "40 Hz, boxcar", "10 Hz, low-pass", "40 Hz, low-pass"):
+        words = done.stdout.split(f"{panel}: RMSE ")[1].split()
+        errors[panel] = float(words[0])
+        assert errors[panel] < 2 * float(words[5]) + 2 * float(words[13].rstrip(";"))
+    assert errors["10 Hz, low-pass"] > 2 * errors["40 Hz, low-pass"] > 2 * errors["40 Hz, boxcar"]
+    assert len((tmp_path / "figure3cd.csv").read_text().splitlines()) == 1 + 30 * 7
+    assert (tmp_path / "figure3.png").stat().st_size > 50_000
+
+
 @pytest.mark.slow
 def test_twin_speed(osdi_engine: Engine) -> None:
     """The exact solution is at least a hundred times faster than a process per operating point, and all agree."""

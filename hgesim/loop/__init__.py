@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from hgesim.loop.datasets import CURVES, Draw, curve_task, read_task, ring_task, sphere_task
+from hgesim.loop.filters import Boxcar, LowPass
 from hgesim.loop.homodyne import Channel, HomodyneLoop, LoopSettings
+from hgesim.loop.lockin import (
+    best_amplitude,
+    best_correction,
+    correction_phase,
+    crosstalk,
+    distortion,
+    magnitude_penalty,
+    noise_variance,
+    phase_error,
+)
 from hgesim.loop.task import GATES, Points, Scales, Task, gate_task
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan, check_tones, plan_tones
@@ -11,18 +22,28 @@ from hgesim.loop.tones import TonePlan, check_tones, plan_tones
 __all__ = [
     "CURVES",
     "GATES",
+    "Boxcar",
     "Channel",
     "Draw",
     "HomodyneLoop",
     "LoopSettings",
+    "LowPass",
     "Points",
     "Scales",
     "Task",
     "Timeline",
     "TonePlan",
+    "best_amplitude",
+    "best_correction",
     "check_tones",
+    "correction_phase",
+    "crosstalk",
     "curve_task",
+    "distortion",
     "gate_task",
+    "magnitude_penalty",
+    "noise_variance",
+    "phase_error",
     "plan_tones",
     "read_task",
     "ring_task",

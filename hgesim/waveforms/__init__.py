@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from hgesim.waveforms.lockin import demodulate, derivative
 from hgesim.waveforms.measures import supply_energy, window_means
 from hgesim.waveforms.store import load_waveforms, save_waveforms, to_dataset
 
-__all__ = ["load_waveforms", "save_waveforms", "supply_energy", "to_dataset", "window_means"]
+__all__ = [
+    "demodulate",
+    "derivative",
+    "load_waveforms",
+    "save_waveforms",
+    "supply_energy",
+    "to_dataset",
+    "window_means",
+]
