@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hgesim.learning.averaged import AveragedRun, averaged_run
+from hgesim.learning.dithered import dithered_gradient, dithered_loss_gradient
 from hgesim.learning.history import History, epoch_history
 from hgesim.learning.score import (
     Score,
@@ -38,6 +39,8 @@ __all__ = [
     "correlation_loss",
     "descent_angle",
     "dither_curvature",
+    "dithered_gradient",
+    "dithered_loss_gradient",
     "does_task",
     "epoch_history",
     "gate_abundance",
