@@ -20,6 +20,7 @@ from hgesim.learning.score import (
 from hgesim.learning.screening import Screened, does_task, judge_ends, proportion_interval, screen_starts, sort_starts
 from hgesim.learning.signatures import Share, Sweep, gate_abundance, input_sweeps, negative_slopes, random_voltages
 from hgesim.learning.task_problem import task_problem
+from hgesim.learning.taylor import second_and_third_derivatives
 from hgesim.learning.trajectory import Trajectory, descent_angle, learning_trajectory
 from hgesim.learning.variable_range import HoppingExponent, hopping_exponent, hopping_film, zero_bias_conductance
 
@@ -56,6 +57,7 @@ __all__ = [
     "random_voltages",
     "score",
     "screen_starts",
+    "second_and_third_derivatives",
     "separation",
     "sort_starts",
     "task_problem",

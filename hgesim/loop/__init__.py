@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hgesim.loop.datasets import CURVES, Draw, curve_task, read_task, ring_task, sphere_task
 from hgesim.loop.homodyne import Channel, HomodyneLoop, LoopSettings
+from hgesim.loop.intermodulation import Product, derivative_errors, products_on_carriers
 from hgesim.loop.task import GATES, Points, Scales, Task, gate_task
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan, check_tones, plan_tones
@@ -16,14 +17,17 @@ __all__ = [
     "HomodyneLoop",
     "LoopSettings",
     "Points",
+    "Product",
     "Scales",
     "Task",
     "Timeline",
     "TonePlan",
     "check_tones",
     "curve_task",
+    "derivative_errors",
     "gate_task",
     "plan_tones",
+    "products_on_carriers",
     "read_task",
     "ring_task",
     "sphere_task",
