@@ -5,6 +5,16 @@ from __future__ import annotations
 from hgesim.learning.averaged import AveragedRun, averaged_run
 from hgesim.learning.dithered import dithered_gradient, dithered_loss_gradient
 from hgesim.learning.history import History, epoch_history
+from hgesim.learning.perturbation import (
+    Perturbation,
+    code_interference,
+    differences_in_turn,
+    random_codes,
+    simultaneous_signs,
+    sines_in_turn,
+    sines_together,
+    walsh_codes,
+)
 from hgesim.learning.score import (
     Score,
     already_solved,
@@ -28,6 +38,7 @@ __all__ = [
     "AveragedRun",
     "History",
     "HoppingExponent",
+    "Perturbation",
     "Score",
     "Screened",
     "Share",
@@ -36,9 +47,11 @@ __all__ = [
     "already_solved",
     "averaged_run",
     "case_voltages",
+    "code_interference",
     "correlation",
     "correlation_loss",
     "descent_angle",
+    "differences_in_turn",
     "dither_curvature",
     "dithered_gradient",
     "dithered_loss_gradient",
@@ -54,12 +67,17 @@ __all__ = [
     "negative_slopes",
     "network_outputs",
     "proportion_interval",
+    "random_codes",
     "random_voltages",
     "score",
     "screen_starts",
     "second_and_third_derivatives",
     "separation",
+    "simultaneous_signs",
+    "sines_in_turn",
+    "sines_together",
     "sort_starts",
     "task_problem",
+    "walsh_codes",
     "zero_bias_conductance",
 ]
