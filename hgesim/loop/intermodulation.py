@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import operator
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hgesim.errors import RequestError
+from hgesim.network.checks import is_whole
 
 __all__ = ["Product", "derivative_errors", "products_on_carriers"]
 
@@ -91,7 +91,7 @@ def products_on_carriers(multiples: Sequence[int], order: int) -> tuple[Product,
         ``tones.bad-comb``, ``tones.bad-order``.
     """
     comb = _comb(multiples)
-    if not _is_whole(order) or not 2 <= order <= _HIGHEST:
+    if not is_whole(order) or not 2 <= order <= _HIGHEST:
         raise RequestError("tones.bad-order", f"{order!r}", place="order", remedy=f"2 to {_HIGHEST}")
     carriers = {multiple: number for number, multiple in enumerate(comb)}
     signed = [(number, sign) for number in range(len(comb)) for sign in (1, -1)]
@@ -128,7 +128,7 @@ def derivative_errors(
     -------
     ndarray of complex, (C,)
         In siemens: the real part in phase, the imaginary part in quadrature. A lock-in that takes the magnitude
-        measures ``|g + error|``. What is left out begins two orders above the highest derivative given, in phase.
+        measures ``|g + error|``. What is left out are the orders not given.
 
     Raises
     ------
@@ -159,19 +159,11 @@ def _weight(chosen: tuple[tuple[int, int], ...]) -> complex:
 
 def _comb(multiples: Sequence[int]) -> tuple[int, ...]:
     comb = tuple(multiples)
-    if not comb or not all(_is_whole(m) and m > 0 for m in comb) or len(set(comb)) < len(comb):
+    if not comb or not all(is_whole(m) and m > 0 for m in comb) or len(set(comb)) < len(comb):
         raise RequestError(
             "tones.bad-comb", f"{list(comb)}", place="multiples", remedy="different whole numbers, 1 or more"
         )
     return tuple(int(m) for m in comb)
-
-
-def _is_whole(value: object) -> bool:
-    try:
-        operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        return False
-    return True
 
 
 def _values(values: ArrayLike, shape: tuple[int, ...], place: str) -> NDArray[np.float64]:

@@ -127,7 +127,7 @@ def test_no_comb(comb: tuple[int, ...]) -> None:
             call()
 
 
-@pytest.mark.parametrize("order", [0, 1, 6, 2.0, None, "2"])
+@pytest.mark.parametrize("order", [0, 1, 6, 2.0, None, "2", True])
 def test_no_order(order: object) -> None:
     with pytest.raises(RequestError, match=r"tones\.bad-order"):
         products_on_carriers((1, 2), order)  # type: ignore[arg-type]
