@@ -16,6 +16,8 @@ much. Independent random signs are orthogonal on average only: after K of them t
 
 The price of the waveforms is bandwidth. Here no carrier is above a frequency B, and no code is switched faster than at
 2 B, so that the fastest code alternates at B. Sharp steps need more than that; the codes are given it for nothing.
+
+Arguments that make no sense are refused with a ``perturbation.bad-value`` that names them.
 """
 
 from __future__ import annotations
@@ -187,6 +189,8 @@ class Perturbation:
 
 def sines_together(amplitudes: ArrayLike, bandwidth: float) -> Perturbation:
     """Homodyne gradient extraction: one sine for each parameter, all at once, over one beat of the tone plan.
+
+    The method is that of Boon et al., Nature Communications (2025), doi 10.1038/s41467-025-65155-7.
 
     Parameters
     ----------
