@@ -165,3 +165,36 @@ def test_success(tmp_path: Path, osdi_engine: Engine) -> None:
         if row["method"] not in ("averaged", "ideal"):
             assert (row["evaluations"] != "") == (row["learnt"] == "True")
             assert row["evaluations"] == "" or int(row["evaluations"]) <= 40
+
+
+def test_intermodulation(tmp_path: Path) -> None:
+    script = ROOT / "examples" / "intermodulation.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "16 products of second and 35 of third" in done.stdout and "0 products of second and 20" in done.stdout
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("    ") and "carrier" not in line]
+    assert len(lines) == 20
+    values = [[float(word) for word in line[1:]] for line in lines]
+    largest = max(abs(row[k]) for row in values for k in (1, 3))
+    for foretold, found, across, seen in values:
+        assert abs(foretold - found) < 0.005 * largest and abs(across - seen) < 0.005 * largest
+
+
+def test_scaling(tmp_path: Path) -> None:
+    script = ROOT / "examples" / "scaling.py"
+    words = "out --parameters 2 5 --periods 2 50 --runs 80"
+    done = subprocess.run(
+        [sys.executable, script, *words.split()], capture_output=True, text=True, timeout=300, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("| homodyne |") == 5 and (tmp_path / "out" / "scaling.png").stat().st_size > 20_000
+    rows = list(csv.DictReader((tmp_path / "out" / "each.csv").read_text().splitlines()))
+    assert len(rows) == 2 * 2 * 6
+    times = {(row["way"], row["parameters"], row["periods"]): float(row["found_s"]) for row in rows}
+    for row in rows:
+        found, theory = float(row["found_s"]), float(row["theory_s"])
+        assert 0.4 * theory < found < 1.6 * theory, row
+    # noise decides: all at once gains; bandwidth decides: one after the other is the quicker
+    assert times["homodyne", "5", "50.0"] < 0.5 * times["one sine at a time", "5", "50.0"]
+    assert times["homodyne", "5", "2.0"] > times["one sine at a time", "5", "2.0"]
+    assert times["SPSA", "5", "2.0"] > 5 * times["homodyne", "5", "2.0"]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hgesim.errors import RequestError
+
 __all__ = [
     "CONTRACT",
     "Contract",
@@ -20,6 +22,7 @@ __all__ = [
     "loss_slope",
     "loss_value",
     "lowpass_response",
+    "mixer_harmonic",
     "mixer_mean",
     "mixer_output",
     "readout_output",
@@ -82,6 +85,7 @@ CONTRACT = Contract()
 
 _PHASE = np.sin(2 * np.pi * (np.arange(64) + 0.5) / 64)  # one period; 64 points are exact to 1e-9 for these tanh
 _ROUNDNESS = 16
+_HARMONICS, _STRONGEST = 15, 2.0
 
 
 def readout_output(current: ArrayLike, rf: float = CONTRACT.readout_rf) -> NDArray[np.float64]:
@@ -145,6 +149,37 @@ def mixer_mean(amplitude: ArrayLike, reference: float = CONTRACT.mixer_reference
     """Return the mean output, V, for a sine at x (amplitude in V) in phase with the sine at ``lo`` (`reference`, V)."""
     x = np.asarray(amplitude, float)[..., None] * _PHASE
     return np.asarray(mixer_output(x, reference * _PHASE).mean(axis=-1), float)
+
+
+def mixer_harmonic(number: int, reference: float = CONTRACT.mixer_reference) -> float:
+    """Return what a small signal at a harmonic of the reference counts for in the mean output, 1 at its fundamental.
+
+    The switching function tanh(r sin(theta)/lo0) is a Fourier series ``b_1 sin(theta) + b_3 sin(3 theta) + ...``, and
+    the mean of its product with a sine in phase at n theta is b_n/2: the answer is ``b_n/b_1``, 0 for even n. A hard
+    switch (a square wave) has 1/n, a linear multiplier nothing.
+
+    Parameters
+    ----------
+    number : int
+        n, 1 to 15.
+    reference : float
+        Amplitude r of the sine at ``lo``, V; 2 at most.
+
+    Raises
+    ------
+    RequestError
+        ``blocks.bad-value``.
+    """
+    if number not in range(1, _HARMONICS + 1):
+        raise RequestError(
+            "blocks.bad-value", f"{number!r}", place="number", remedy=f"a whole number from 1 to {_HARMONICS}"
+        )
+    if not 0 < reference <= _STRONGEST:
+        remedy = f"volts above 0, up to {_STRONGEST:g}"
+        raise RequestError("blocks.bad-value", f"{reference!r}", place="reference", remedy=remedy)
+    theta = 2 * np.pi * (np.arange(1024) + 0.5) / 1024  # exact to 1e-11 for the strongest reference
+    switch = np.tanh(reference / CONTRACT.mixer_knee * np.sin(theta))
+    return float((switch * np.sin(number * theta)).mean() / (switch * np.sin(theta)).mean())
 
 
 def lowpass_response(

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from hgesim.learning.averaged import AveragedRun, averaged_run
+from hgesim.learning.dithered import dithered_gradient, dithered_loss_gradient
 from hgesim.learning.history import History, epoch_history
+from hgesim.learning.perturbation import (
+    Perturbation,
+    code_interference,
+    differences_in_turn,
+    random_codes,
+    simultaneous_signs,
+    sines_in_turn,
+    sines_together,
+    walsh_codes,
+)
 from hgesim.learning.score import (
     Score,
     already_solved,
@@ -19,6 +30,7 @@ from hgesim.learning.score import (
 from hgesim.learning.screening import Screened, does_task, judge_ends, proportion_interval, screen_starts, sort_starts
 from hgesim.learning.signatures import Share, Sweep, gate_abundance, input_sweeps, negative_slopes, random_voltages
 from hgesim.learning.task_problem import task_problem
+from hgesim.learning.taylor import second_and_third_derivatives
 from hgesim.learning.trajectory import Trajectory, descent_angle, learning_trajectory
 from hgesim.learning.variable_range import HoppingExponent, hopping_exponent, hopping_film, zero_bias_conductance
 
@@ -26,6 +38,7 @@ __all__ = [
     "AveragedRun",
     "History",
     "HoppingExponent",
+    "Perturbation",
     "Score",
     "Screened",
     "Share",
@@ -34,10 +47,14 @@ __all__ = [
     "already_solved",
     "averaged_run",
     "case_voltages",
+    "code_interference",
     "correlation",
     "correlation_loss",
     "descent_angle",
+    "differences_in_turn",
     "dither_curvature",
+    "dithered_gradient",
+    "dithered_loss_gradient",
     "does_task",
     "epoch_history",
     "gate_abundance",
@@ -50,11 +67,17 @@ __all__ = [
     "negative_slopes",
     "network_outputs",
     "proportion_interval",
+    "random_codes",
     "random_voltages",
     "score",
     "screen_starts",
+    "second_and_third_derivatives",
     "separation",
+    "simultaneous_signs",
+    "sines_in_turn",
+    "sines_together",
     "sort_starts",
     "task_problem",
+    "walsh_codes",
     "zero_bias_conductance",
 ]

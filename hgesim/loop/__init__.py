@@ -5,6 +5,7 @@ from __future__ import annotations
 from hgesim.loop.datasets import CURVES, Draw, curve_task, read_task, ring_task, sphere_task
 from hgesim.loop.filters import Boxcar, LowPass
 from hgesim.loop.homodyne import Channel, HomodyneLoop, LoopSettings
+from hgesim.loop.intermodulation import Product, derivative_errors, products_on_carriers
 from hgesim.loop.lockin import (
     best_amplitude,
     best_correction,
@@ -29,6 +30,7 @@ __all__ = [
     "LoopSettings",
     "LowPass",
     "Points",
+    "Product",
     "Scales",
     "Task",
     "Timeline",
@@ -39,12 +41,14 @@ __all__ = [
     "correction_phase",
     "crosstalk",
     "curve_task",
+    "derivative_errors",
     "distortion",
     "gate_task",
     "magnitude_penalty",
     "noise_variance",
     "phase_error",
     "plan_tones",
+    "products_on_carriers",
     "read_task",
     "ring_task",
     "sphere_task",
