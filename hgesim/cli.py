@@ -93,6 +93,26 @@ def netlist(
 
 
 @app.command()
+def plan(
+    config: ConfigFile,
+    noise: Annotated[
+        str, typer.Option(metavar="A^2/Hz", help="White noise of the output; by default the paper's device.")
+    ] = "1e-23",
+    time: Annotated[bool, typer.Option("--time", help="Simulate one epoch to tell the time of the run.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    overrides: Overrides = None,
+    engine: EngineName = None,
+) -> None:
+    """Print the tone plan, what the run will cost, what errors to expect, and better values."""
+    from hgesim.experiment import Experiment, plan_run, wall_time
+
+    experiment = Experiment.from_file(config, _settings(overrides, engine))
+    wall = wall_time(experiment) if time else None
+    planned = plan_run(experiment.design, experiment.config, noise, wall=wall)
+    print(json.dumps({**planned.figures, "advice": planned.advice}, indent=1) if as_json else planned)
+
+
+@app.command()
 def learn(
     config: ConfigFile,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Output folder.")],

@@ -6,6 +6,7 @@ from hgesim.experiment.along import measure_along
 from hgesim.experiment.build import build_design, build_network, build_task
 from hgesim.experiment.experiment import Experiment, learn
 from hgesim.experiment.folder import netlist_folder
+from hgesim.experiment.plan import RunPlan, plan_run, wall_time
 from hgesim.experiment.run import Run
 from hgesim.experiment.screen import Finding, Search, screen
 from hgesim.experiment.watch import Status
@@ -14,6 +15,7 @@ __all__ = [
     "Experiment",
     "Finding",
     "Run",
+    "RunPlan",
     "Search",
     "Status",
     "build_design",
@@ -22,5 +24,7 @@ __all__ = [
     "learn",
     "measure_along",
     "netlist_folder",
+    "plan_run",
     "screen",
+    "wall_time",
 ]
