@@ -59,18 +59,21 @@ def dithered_gradient(
     """
     amplitudes = _amplitudes(network, plan, dither)
     sines = _sines(plan)[:, : len(amplitudes)]
-    if apart:
-        alone = [
-            _waves(network, volts, sines * np.where(np.arange(len(amplitudes)) == j, amplitudes, 0.0))
-            for j in range(len(amplitudes))
-        ]
-        parts = [_in_phase(wave, sines[:, [j]]) for j, wave in enumerate(alone)]
-        return np.concatenate(parts, axis=-1) / amplitudes
-    return _in_phase(_waves(network, volts, sines * amplitudes), sines) / amplitudes
+    if not apart:
+        return _in_phase(_waves(network, volts, sines * amplitudes), sines) / amplitudes
+    alone = (sines * row for row in np.diag(amplitudes))
+    found = [_in_phase(_waves(network, volts, moves), sines)[..., j] for j, moves in enumerate(alone)]
+    return np.stack(found, axis=-1) / amplitudes
 
 
 def dithered_loss_gradient(
-    network: Network, volts: ArrayLike, plan: TonePlan, settings: LoopSettings, beside: ArrayLike = 0.0
+    network: Network,
+    volts: ArrayLike,
+    plan: TonePlan,
+    settings: LoopSettings,
+    beside: ArrayLike = 0.0,
+    *,
+    apart: bool = False,
 ) -> FloatArray:
     r"""Return what a lock-in behind the loss circuit finds as the derivative of the squared error.
 
@@ -87,6 +90,8 @@ def dithered_loss_gradient(
         Amplitudes, transimpedance and threshold resistance.
     beside : array, (...,)
         Constant current i into the summing node beside the network's, in ampere: threshold less target.
+    apart : bool
+        One control's tone at a time, beside the threshold's.
 
     Returns
     -------
@@ -100,12 +105,20 @@ def dithered_loss_gradient(
     """
     amplitudes = _amplitudes(network, plan, settings.dither, extra=1)
     sines = _sines(plan)[:, : len(amplitudes) + 1]
+    tones = np.append(amplitudes, settings.threshold_dither)
     pilot = settings.threshold_dither / settings.threshold_resistance * sines[:, -1]
-    waves = _waves(network, volts, sines[:, :-1] * amplitudes)
-    error = readout_output(waves + np.asarray(beside, dtype=float)[..., None] + pilot, settings.transimpedance)
-    found = _in_phase(loss_value(error), sines) / np.append(amplitudes, settings.threshold_dither)
-    by_threshold = -settings.transimpedance / settings.threshold_resistance
-    return 2.0 * error.mean(axis=-1, keepdims=True) * by_threshold * found[..., :-1] / found[..., -1:]
+    still = np.asarray(beside, dtype=float)[..., None] + pilot
+
+    def measured(moves: FloatArray) -> FloatArray:
+        error = readout_output(_waves(network, volts, moves) + still, settings.transimpedance)
+        found = _in_phase(loss_value(error), sines) / tones
+        by_threshold = -settings.transimpedance / settings.threshold_resistance
+        return np.asarray(2.0 * error.mean(axis=-1, keepdims=True) * by_threshold * found[..., :-1] / found[..., -1:])
+
+    if not apart:
+        return measured(sines[:, :-1] * amplitudes)
+    alone = (sines[:, :-1] * row for row in np.diag(amplitudes))
+    return np.stack([measured(moves)[..., j] for j, moves in enumerate(alone)], axis=-1)
 
 
 def _amplitudes(network: Network, plan: TonePlan, dither: ArrayLike, extra: int = 0) -> FloatArray:

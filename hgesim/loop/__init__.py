@@ -16,6 +16,7 @@ from hgesim.loop.lockin import (
     noise_variance,
     phase_error,
 )
+from hgesim.loop.open_loop import OpenLoop, OperatingPoints
 from hgesim.loop.task import GATES, Points, Scales, Task, gate_task
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan, check_tones, plan_tones
@@ -30,6 +31,8 @@ __all__ = [
     "HomodyneLoop",
     "LoopSettings",
     "LowPass",
+    "OpenLoop",
+    "OperatingPoints",
     "Points",
     "Product",
     "Scales",
