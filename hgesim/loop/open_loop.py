@@ -15,7 +15,7 @@ channel is a pilot: its derivative is a resistor's, known beforehand, and lies i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,6 +96,12 @@ class OperatingPoints:
     def __len__(self) -> int:
         """Return P."""
         return len(self.volts)
+
+    def take(self, numbers: Sequence[int]) -> OperatingPoints:
+        """Return the points with these numbers, in their order."""
+        rows = (tuple(row[k] for k in numbers) for row in (self.volts, self.targets, self.thresholds))
+        volts, targets, thresholds = rows
+        return OperatingPoints(volts, targets, thresholds)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
