@@ -13,7 +13,7 @@ from hgesim._version import __version__
 from hgesim.errors import HgeError
 
 if TYPE_CHECKING:
-    from hgesim.experiment import Run, Status
+    from hgesim.experiment import GradientRun, Run, Status
 
 __all__ = ["app", "main"]
 
@@ -179,11 +179,53 @@ def screen(
 
 
 @app.command()
+def gradient(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Output folder.")],
+    points: Annotated[int, typer.Option(help="Random operating points.")] = 50,
+    seed: Annotated[int, typer.Option(help="Of the operating points.")] = 0,
+    parts: Annotated[int, typer.Option(help="Points at which the error is taken apart; 0 for none.")] = 10,
+    overrides: Overrides = None,
+    engine: EngineName = None,
+    force: Force = False,
+    report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+) -> None:
+    """Measure gradients with the analog loop, nothing learnt, and hold them against the exact ones."""
+    from hgesim.experiment import Sampling, gradient
+
+    settings = _settings(overrides, engine)
+    run = gradient(config, out, Sampling(points, seed, parts), overrides=settings, force=force, tell=_say)
+    if report:
+        run.report()
+    _tell_gradient(run, report)
+    raise typer.Exit(run.exit_code)
+
+
+@app.command()
 def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.", show_default=False)]) -> None:
     """Write report.html anew from what a run stored."""
     from hgesim.experiment import Run
 
     print(Run.load(folder).report())
+
+
+def _say(words: str) -> None:
+    if sys.stderr.isatty():
+        print(words, file=sys.stderr, flush=True)
+
+
+def _tell_gradient(run: GradientRun, reported: bool) -> None:
+    result = run.result
+    if run.verdict != "ok":
+        print(f"{run.verdict}: {result['message']}", file=sys.stderr)
+    for of, found in result.get("summary", {}).items():
+        shown = {row["against"]: row for row in found["comparisons"] if row["of"] == "measured"}
+        said = ", ".join(
+            f"{words} {row['angle_deg']:.2g} deg and {row['relative_error']:.2%}"
+            for words, row in (("electronics alone", shown["dithered"]), ("against the exact one", shown["exact"]))
+        )
+        print(f"gradient of the {of}, medians of {shown['exact']['points']} points: {said}")
+    print(f"report: {run.folder / 'report.html'}" if reported else f"results: {run.folder}")
 
 
 class _Live:

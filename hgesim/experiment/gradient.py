@@ -86,7 +86,9 @@ class GradientRun:
 
     @property
     def exit_code(self) -> int:
-        """Return what the command line ends with: 0 done, 1 not valid."""
+        """Return what the command line ends with: 0 done, 130 interrupted, 1 not valid."""
+        if self.verdict == Verdict.INTERRUPTED:
+            return 130
         return 0 if self.verdict == Verdict.OK else 1
 
     def report(self) -> Path:

@@ -99,9 +99,8 @@ class OperatingPoints:
 
     def take(self, numbers: Sequence[int]) -> OperatingPoints:
         """Return the points with these numbers, in their order."""
-        rows = (tuple(row[k] for k in numbers) for row in (self.volts, self.targets, self.thresholds))
-        volts, targets, thresholds = rows
-        return OperatingPoints(volts, targets, thresholds)  # type: ignore[arg-type]
+        targets, thresholds = (tuple(row[k] for k in numbers) for row in (self.targets, self.thresholds))
+        return OperatingPoints(tuple(self.volts[k] for k in numbers), targets, thresholds)
 
 
 @dataclass(frozen=True)
