@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hgesim.blocks import Block, get_block
 from hgesim.experiment.instrument import Instrument
-from hgesim.learning import compare_gradients
+from hgesim.learning import compare_gradients, dithered_gradient
 from hgesim.loop import OpenLoop
 
 __all__ = ["PARTS", "Reference", "breakdown"]
@@ -30,6 +30,7 @@ PARTS = {
     "window": "finite window",
     "network": "network dynamics",
     "contract": "ideal blocks",
+    "harmonics": "mixers' harmonics",
     "intermodulation": "intermodulation",
     "curvature": "dither curvature",
 }
@@ -69,7 +70,8 @@ def breakdown(
 
     Each block by its ideal one, alone; the window by one four times as long behind a settling twice as long; with all
     blocks ideal, the sites' capacitances by none, and what is left against the twin (the contract's own curves: range
-    of the mixers, third harmonic of their reference; time step); of the twin, all tones against one at a time, and
+    of the mixers, odd harmonics of their reference; time step); of the twin, for the output, those harmonics by
+    themselves, all tones against one at a time, and
     those against the exact gradient. Parts act together: they need not add up to the whole.
 
     Parameters
@@ -136,6 +138,13 @@ def breakdown(
     rows.append(
         part("contract", static, twin, "all blocks ideal, no capacitances, against the twin with the same dither")
     )
+    if loop.measured == "output":
+        values = loop.settings
+        switched = dithered_gradient(
+            tool.network, few.points.volts, loop.plan, values.dither, reference=values.reference
+        )
+        how = "twin: with the switching reference of the mixers against a pure sine"
+        rows.append(part("harmonics", switched, twin, how))
     rows.append(part("intermodulation", twin, apart, "twin: all tones against one at a time"))
     rows.append(part("curvature", apart, exact, "twin: one tone at a time against the exact gradient"))
     return rows

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hgesim.blocks.transfer import loss_value, readout_output
+from hgesim.blocks.transfer import CONTRACT, loss_value, readout_output
 from hgesim.errors import RequestError
 from hgesim.loop import LoopSettings, TonePlan
 from hgesim.network import Network
@@ -24,7 +24,13 @@ _ROWS = 1 << 17  # operating points held at once
 
 
 def dithered_gradient(
-    network: Network, volts: ArrayLike, plan: TonePlan, dither: ArrayLike, *, apart: bool = False
+    network: Network,
+    volts: ArrayLike,
+    plan: TonePlan,
+    dither: ArrayLike,
+    *,
+    apart: bool = False,
+    reference: float | None = None,
 ) -> FloatArray:
     r"""Return the in-phase component of the output current at each control's carrier, over the dither's amplitude.
 
@@ -45,6 +51,9 @@ def dithered_gradient(
         Amplitudes in volt, all above 0.
     apart : bool
         One tone at a time instead of all together: what the device's curvature does without intermodulation.
+    reference : float, optional
+        Amplitude in volt of a sine at the switching input of an ideal mixer, which answers to odd harmonics of the
+        carrier too; without it the multiplication is by a pure sine.
 
     Returns
     -------
@@ -58,11 +67,14 @@ def dithered_gradient(
         amplitude that is not above 0; what ``network.solve`` refuses.
     """
     amplitudes = _amplitudes(network, plan, dither)
+    if reference is not None and not (np.isfinite(reference) and reference > 0):
+        raise RequestError("loop.bad-value", f"{reference:g}", place="loop.reference", remedy="a positive value")
     sines = _sines(plan)[:, : len(amplitudes)]
+    detectors = sines if reference is None else np.tanh(reference * sines / CONTRACT.mixer_knee)
     if not apart:
-        return _in_phase(_waves(network, volts, sines * amplitudes), sines) / amplitudes
+        return _in_phase(_waves(network, volts, sines * amplitudes), sines, detectors) / amplitudes
     alone = (sines * row for row in np.diag(amplitudes))
-    found = [_in_phase(_waves(network, volts, moves), sines)[..., j] for j, moves in enumerate(alone)]
+    found = [_in_phase(_waves(network, volts, moves), sines, detectors)[..., j] for j, moves in enumerate(alone)]
     return np.stack(found, axis=-1) / amplitudes
 
 
@@ -164,6 +176,7 @@ def _waves(network: Network, volts: ArrayLike, moves: FloatArray) -> FloatArray:
     return waves.reshape(*shape, samples)
 
 
-def _in_phase(waves: FloatArray, sines: FloatArray) -> FloatArray:
-    """Return the amplitudes in phase with each sine, (..., tones)."""
-    return np.asarray(2.0 * waves @ sines / len(sines))
+def _in_phase(waves: FloatArray, sines: FloatArray, detectors: FloatArray | None = None) -> FloatArray:
+    """Return the amplitudes in phase with each sine, (..., tones): means of products over what a unit sine gives."""
+    chosen = sines if detectors is None else detectors
+    return np.asarray(waves @ chosen / (sines * chosen).sum(axis=0))

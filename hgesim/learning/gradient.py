@@ -105,19 +105,21 @@ def branch_gains(standard: Readings, siemens: float, loop: OpenLoop) -> FloatArr
 
 
 def calibrated_gradient(readings: Readings, gains: ArrayLike, loop: OpenLoop) -> FloatArray:
-    r"""Return the derivatives by the controls, (P, C): resistors give the branches' gains, the pilot the scale.
+    r"""Return the derivatives by the controls, (P, C): resistors give the branches' gains, and the loss has a pilot.
 
-    With gains ``K_j`` (their ratios hold the coupler's and the read-out's phase at each carrier and the mixers'
-    gain), means ``m_j`` and tones ``a_j``: ``dI/dV_j = (1/R_b) (m_j/(K_j a_j)) / (m_b R_b/(K_b a_b))``. The pilot is in
-    every measurement, so whatever changes all gains alike at an operating point (the loss circuit's slope above all)
-    falls out. Of the loss it is ``d(e^2)/dV_j = -2 R e dI/dV_j`` with the mean error e that was read.
+    With gains ``K_j`` (they hold the coupler's and the read-out's phase at each carrier and the mixers' gain), means
+    ``m_j`` and tones ``a_j`` the output has ``dI/dV_j = m_j/(K_j a_j)``. Behind the loss circuit all gains go with its
+    slope, another one at each operating point. There the threshold's tone is the measure, whose derivative 1/R_b is
+    known: ``dI/dV_j = (1/R_b) (m_j/(K_j a_j)) / (m_b R_b/(K_b a_b))``, and the loss has ``d(e^2)/dV_j = -2 R e
+    dI/dV_j`` with the mean error e that was read. The output does without: products of strong tones that fall on a
+    weak pilot would scale its whole gradient.
 
     Parameters
     ----------
     readings : Readings
         Of the operating points.
     gains : array, (C + 1,)
-        From `branch_gains`; ones where the branches are taken to be alike.
+        From `branch_gains`; of the loss only their ratios count.
     loop : OpenLoop
         How both were measured.
 
@@ -128,7 +130,8 @@ def calibrated_gradient(readings: Readings, gains: ArrayLike, loop: OpenLoop) ->
     """
     currents = readings.drives / np.asarray(gains, dtype=float)
     tones = _tones(loop, readings.drives.shape[1] - 1)
-    by_volt = currents[:, :-1] / tones[:-1] * (tones[-1] / currents[:, -1:])
+    scale = tones[-1] / currents[:, -1:] if loop.measured == "loss" else 1.0
+    by_volt = currents[:, :-1] / tones[:-1] * scale
     return _of_measured(by_volt, readings.error, loop)
 
 

@@ -8,8 +8,7 @@
 
 The operating points follow one another in one transient. At each the coupler is held during the ramp, let go, and
 after some of its own time constants the mean of each low-pass over a whole number of beats is read. The threshold's
-channel is a pilot: its derivative is a resistor's, known beforehand, and lies in every measurement beside the others
-(synchronous detection with an internal standard: Horowitz and Hill, The Art of Electronics, on lock-in amplifiers).
+channel is a pilot: its derivative is a resistor's, known beforehand, and lies in every measurement beside the others.
 """
 
 from __future__ import annotations
@@ -47,9 +46,9 @@ from hgesim.network import Network
 __all__ = ["MEASURED", "RELEASE", "OpenLoop", "OperatingPoints"]
 
 MEASURED = ("output", "loss")
-# From letting the coupler go to the window: e^-6 of the ripple it was let go at, which the carriers average out once
-# more.
-RELEASE = 6.0 * CONTRACT.coupler_r * CONTRACT.coupler_c
+# From letting the coupler go to the window: e^-8 of the ripple it was let go at, which the carriers average out once
+# more. The ripple of the largest tone counts, against the smallest that is measured.
+RELEASE = 8.0 * CONTRACT.coupler_r * CONTRACT.coupler_c
 
 
 @dataclass(frozen=True)

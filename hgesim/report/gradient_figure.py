@@ -96,8 +96,7 @@ def parts_figure(record: Record) -> Figure | None:
     """Draw relative error and angle of each part of the error as bars; None where nothing was taken apart."""
     found = {of: [row for row in items(record.result, "summary", of, "parts") if isinstance(row, Mapping)]
              for of in QUANTITIES}  # fmt: skip
-    rows = max(found.values(), key=len)  # the loss has all parts that the output has
-    names = [text(row, "name") for row in rows]
+    names = _in_order([[text(row, "name") for row in rows] for rows in found.values()])
     if not names:
         return None
     figure = new_figure(10.4, 1.1 + 0.42 * len(names))
@@ -109,8 +108,6 @@ def parts_figure(record: Record) -> Figure | None:
         floor = 10.0 ** np.floor(np.log10(max(min(sizes, default=1e-3), 1e-5)))
         for shift, (of, colour) in enumerate(zip(QUANTITIES, ("blue", "orange"), strict=True)):
             for row in found[of]:
-                if text(row, "name") not in names:
-                    continue
                 place = names.index(text(row, "name")) + 0.36 * (shift - 0.5)
                 value = factor * (real(row, key) or 0.0)
                 axes.barh(place, max(value - floor, 0.0), 0.34, left=floor, color=LIGHT[colour], linewidth=0)
@@ -129,6 +126,18 @@ def parts_figure(record: Record) -> Figure | None:
         grid[1].barh([0], [0], color=LIGHT[colour], label=f"of the {QUANTITIES[of]}")
     grid[1].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, handlelength=1.2, borderaxespad=0.1)
     return figure
+
+
+def _in_order(lists: list[list[str]]) -> list[str]:
+    """Merge lists that agree on the order of what they share."""
+    merged: list[str] = []
+    for names in lists:
+        place = 0
+        for name in names:
+            if name not in merged:
+                merged.insert(place, name)
+            place = merged.index(name) + 1
+    return merged
 
 
 def _plain_decades(axes: Any) -> None:

@@ -202,8 +202,9 @@ def _how(record: Record) -> str:
         "every control carries its dither. The read-out's ripple goes through the coupler (for the loss through the "
         "squarer first) to one mixer and low-pass per control. At each point the coupler is held during the ramp, let "
         "go, and after its settling the mean behind each low-pass is read over whole beats.",
-        "The threshold's channel is a pilot: a resistor's known derivative measured beside the others, which sets the "
-        "scale at every point. Resistors in the place of the network give the gains of the branches against it.",
+        "Resistors of known conductance in the place of the network give the gain of every branch at its carrier. "
+        "Behind the squarer all gains go with its slope, which is another one at each point: there the threshold's "
+        "channel is a pilot, a resistor's known derivative measured beside the others.",
     ]
     for of, name in QUANTITIES.items():
         ohms = real(result, "summary", of, "transimpedance")

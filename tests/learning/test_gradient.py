@@ -25,6 +25,7 @@ from hgesim.learning import (
     uncalibrated_gradient,
 )
 from hgesim.loop import LoopSettings, OpenLoop, OperatingPoints, Timeline, plan_tones
+from hgesim.loop.open_loop import RELEASE
 
 VOLTS = ((0.0, 0.1, -0.2, 0.3, 0.15), (0.0, -0.1, 0.2, 0.05, -0.4), (0.0, 0.3, 0.3, -0.3, 0.1))
 SLOPES = np.array([[3e-7, -1e-7], [2e-7, 5e-7], [-4e-7, 1e-7]])
@@ -34,7 +35,7 @@ CURRENT = np.array([1e-7, -2e-7, 5e-8])
 def open_loop(measured: str = "output", **settings: float) -> OpenLoop:
     points = OperatingPoints(VOLTS, (5e-8, -5e-8, 0.0), (0.1, 0.1, -0.2))
     plan = plan_tones(3, 1e3)
-    line = Timeline(1e-4, 7e-4, plan.beat, 3, 1)
+    line = Timeline(1e-4, 1e-3, plan.beat, 3, 1)
     return OpenLoop(points, plan, line, LoopSettings(**settings), measured)
 
 
@@ -70,22 +71,23 @@ def test_comparison_takes_medians_and_weighs_points_alike() -> None:
 
 @pytest.mark.parametrize("measured", ["output", "loss"])
 def test_calibration_undoes_any_gain(measured: str) -> None:
-    """Means made up with a gain for each branch and one for each point come back as the exact derivatives."""
+    """Means made up with gains come back as the exact derivatives; of the loss there is one more for each point."""
     loop = open_loop(measured, dither=4e-3, transimpedance=1e5)
     branch = np.array([-30.0, -41.0, -25.0])
     tones = np.array([4e-3, 4e-3, 30e-3 / 2.5e6])
-    points = np.array([1.0, -0.3, 2.0])[:, None]
+    points = np.array([1.0, -0.3, 2.0])[:, None] if measured == "loss" else 1.0
+    known = 7.0 if measured == "loss" else 1.0
     drives = points * branch * tones * np.column_stack([SLOPES, np.ones(3)])
     error = -1e5 * (CURRENT + np.array([0.1, 0.1, -0.2]) / 2.5e6 - np.array([5e-8, -5e-8, 0.0]))
-    standard = Readings(np.zeros(1), (7.0 * branch * tones * [6e-8, 6e-8, 1.0])[None])
+    standard = Readings(np.zeros(1), (known * branch * tones * [6e-8, 6e-8, 1.0])[None])
     gains = branch_gains(standard, 6e-8, loop)
     assert gains / gains[-1] == pytest.approx(branch / branch[-1])
     found = calibrated_gradient(Readings(error, drives), gains, loop)
     assert found == pytest.approx(exact_gradient(loop, CURRENT, SLOPES), rel=1e-12)
     by_hand = SLOPES if measured == "output" else 2 * error[:, None] * -1e5 * SLOPES
     assert found == pytest.approx(by_hand, rel=1e-12)
-    # without the branches' gains it is wrong
-    assert gradient_error(calibrated_gradient(Readings(error, drives), np.ones(3), loop), found).min() > 0.1
+    # with all branches taken to be alike it is wrong
+    assert gradient_error(calibrated_gradient(Readings(error, drives), np.full(3, -30.0), loop), found).min() > 0.05
 
 
 @pytest.mark.parametrize("measured", ["output", "loss"])
@@ -106,8 +108,10 @@ def test_the_range_is_the_greatest_that_is_straight() -> None:
     tones = np.sqrt((10e-3 * np.linalg.norm(SLOPES, axis=1)).max() ** 2 + (30e-3 / 2.5e6) ** 2)
     assert CONTRACT.coupler_gain * tones * ohms <= 0.1 < CONTRACT.coupler_gain * tones * 2.5 * ohms
     assert best_range(loop, CURRENT, 20 * SLOPES) < ohms
-    # the loss circuit's slope is below 1 for small errors, so the loss bears a wider range
-    assert best_range(open_loop("loss", dither=10e-3, transimpedance=2e6), CURRENT, SLOPES) > ohms
+    # near its zero the loss circuit's slope is below 1, so the loss bears a wider range
+    loss = open_loop("loss", dither=10e-3, transimpedance=2e6)
+    balance = np.array(loss.points.targets) - np.array(loss.points.thresholds) / 2.5e6
+    assert best_range(loss, balance, SLOPES) > ohms >= best_range(loss, balance + 1e-6, SLOPES)
     assert best_range(open_loop(dither=10e-3, transimpedance=700.0), CURRENT, SLOPES) == 700.0
     # a large constant current, not the ripple, sets the limit of 1.2 V
     quiet = open_loop(dither=1e-6, threshold_dither=1e-6, transimpedance=2e6)
@@ -146,8 +150,8 @@ def test_an_open_loop_is_checked() -> None:
         ({"measured": "power"}, "gradient.unknown-quantity"),
         ({"release": 0.0}, "loop.bad-time"),
         ({"release": 1.0}, "loop.bad-time"),
-        ({"timeline": Timeline(1e-4, 7e-4, 1e-3, 3, 2)}, "loop.case-count"),
-        ({"timeline": Timeline(1e-6, 6.001e-4, 1e-3, 3, 1)}, "loop.bad-time"),
+        ({"timeline": Timeline(1e-4, 1e-3, 1e-3, 3, 2)}, "loop.case-count"),
+        ({"timeline": Timeline(1e-6, RELEASE + 1e-7, 1e-3, 3, 1)}, "loop.bad-time"),
     ):
         with pytest.raises(RequestError) as refused:
             dataclasses.replace(loop, **changes)  # type: ignore[arg-type]
