@@ -135,16 +135,47 @@ def learn(
 
 @app.command()
 def gradient(
+    config: Annotated[
+        Path | None, typer.Argument(metavar="CONFIG", help="TOML file with the settings.", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Output folder.")] = None,
     along: Annotated[
-        Path, typer.Option("--along", metavar="RUN", help="Folder of a finished learning run.", show_default=False)
-    ],
+        Path | None,
+        typer.Option("--along", metavar="RUN", help="Folder of a finished learning run, instead of CONFIG and --out."),
+    ] = None,
+    points: Annotated[int, typer.Option(help="Random operating points.")] = 50,
+    seed: Annotated[int, typer.Option(help="Of the operating points.")] = 0,
+    parts: Annotated[int, typer.Option(help="Points at which the error is taken apart; 0 for none.")] = 10,
+    overrides: Overrides = None,
+    engine: EngineName = None,
+    force: Force = False,
+    report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
 ) -> None:
-    """Hold what the integrators did along a learning run against the exact descent; renew result and report."""
-    from hgesim.experiment import measure_along
+    """Measure gradients with the analog loop, nothing learnt, and hold them against the exact ones.
 
-    run = measure_along(along)
-    _tell_along(run.result["gradient_along"])
-    print(f"report: {run.report()}")
+    With --along: hold what the integrators did along a learning run against the exact descent; renew its result and
+    report.
+    """
+    from hgesim.errors import RequestError
+    from hgesim.experiment import Sampling, gradient, measure_along
+
+    if along is not None and config is None and out is None:
+        run = measure_along(along)
+        _tell_along(run.result["gradient_along"])
+        print(f"report: {run.report()}")
+        return
+    if along is not None or config is None or out is None:
+        raise RequestError(
+            "gradient.bad-request",
+            "neither one nor the other",
+            remedy="give CONFIG and --out DIR, or --along RUN alone",
+        )
+    settings = _settings(overrides, engine)
+    found = gradient(config, out, Sampling(points, seed, parts), overrides=settings, force=force, tell=_say)
+    if report:
+        found.report()
+    _tell_gradient(found, report)
+    raise typer.Exit(found.exit_code)
 
 
 @app.command()
@@ -176,29 +207,6 @@ def screen(
 
     found = screen(config, out, Search(devices, starts, all_gates), overrides=overrides or (), force=force, tell=tell)
     print(f"{sum(bool(finding.best) for finding in found)} settings to learn with: {out}/*.toml")
-
-
-@app.command()
-def gradient(
-    config: ConfigFile,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Output folder.")],
-    points: Annotated[int, typer.Option(help="Random operating points.")] = 50,
-    seed: Annotated[int, typer.Option(help="Of the operating points.")] = 0,
-    parts: Annotated[int, typer.Option(help="Points at which the error is taken apart; 0 for none.")] = 10,
-    overrides: Overrides = None,
-    engine: EngineName = None,
-    force: Force = False,
-    report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
-) -> None:
-    """Measure gradients with the analog loop, nothing learnt, and hold them against the exact ones."""
-    from hgesim.experiment import Sampling, gradient
-
-    settings = _settings(overrides, engine)
-    run = gradient(config, out, Sampling(points, seed, parts), overrides=settings, force=force, tell=_say)
-    if report:
-        run.report()
-    _tell_gradient(run, report)
-    raise typer.Exit(run.exit_code)
 
 
 @app.command()

@@ -130,6 +130,7 @@ def test_gradient_says_how_good_it_is(tmp_path: Path, osdi_engine: Engine) -> No
     again = hgesim("gradient", AND, "--out", tmp_path / "out", "--points", 1, *quick)
     assert "--force" in one_line(again, "folder.exists")
     assert "--points" in one_line(hgesim("gradient", AND, "--out", tmp_path / "b", "--points", 0), "gradient.bad-count")
+    assert "--along" in one_line(hgesim("gradient", AND), "gradient.bad-request")
 
 
 def test_doctor_json() -> None:
