@@ -13,7 +13,7 @@ from hgesim._version import __version__
 from hgesim.errors import HgeError
 
 if TYPE_CHECKING:
-    from hgesim.experiment import Run, Status
+    from hgesim.experiment import GradientRun, Run, Status
 
 __all__ = ["app", "main"]
 
@@ -135,16 +135,47 @@ def learn(
 
 @app.command()
 def gradient(
+    config: Annotated[
+        Path | None, typer.Argument(metavar="CONFIG", help="TOML file with the settings.", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Output folder.")] = None,
     along: Annotated[
-        Path, typer.Option("--along", metavar="RUN", help="Folder of a finished learning run.", show_default=False)
-    ],
+        Path | None,
+        typer.Option("--along", metavar="RUN", help="Folder of a finished learning run, instead of CONFIG and --out."),
+    ] = None,
+    points: Annotated[int, typer.Option(help="Random operating points.")] = 50,
+    seed: Annotated[int, typer.Option(help="Of the operating points.")] = 0,
+    parts: Annotated[int, typer.Option(help="Points at which the error is taken apart; 0 for none.")] = 10,
+    overrides: Overrides = None,
+    engine: EngineName = None,
+    force: Force = False,
+    report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
 ) -> None:
-    """Hold what the integrators did along a learning run against the exact descent; renew result and report."""
-    from hgesim.experiment import measure_along
+    """Measure gradients with the analog loop, nothing learnt, and hold them against the exact ones.
 
-    run = measure_along(along)
-    _tell_along(run.result["gradient_along"])
-    print(f"report: {run.report()}")
+    With --along: hold what the integrators did along a learning run against the exact descent; renew its result and
+    report.
+    """
+    from hgesim.errors import RequestError
+    from hgesim.experiment import Sampling, gradient, measure_along
+
+    if along is not None and config is None and out is None:
+        run = measure_along(along)
+        _tell_along(run.result["gradient_along"])
+        print(f"report: {run.report()}")
+        return
+    if along is not None or config is None or out is None:
+        raise RequestError(
+            "gradient.bad-request",
+            "neither one nor the other",
+            remedy="give CONFIG and --out DIR, or --along RUN alone",
+        )
+    settings = _settings(overrides, engine)
+    found = gradient(config, out, Sampling(points, seed, parts), overrides=settings, force=force, tell=_say)
+    if report:
+        found.report()
+    _tell_gradient(found, report)
+    raise typer.Exit(found.exit_code)
 
 
 @app.command()
@@ -184,6 +215,25 @@ def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of
     from hgesim.experiment import Run
 
     print(Run.load(folder).report())
+
+
+def _say(words: str) -> None:
+    if sys.stderr.isatty():
+        print(words, file=sys.stderr, flush=True)
+
+
+def _tell_gradient(run: GradientRun, reported: bool) -> None:
+    result = run.result
+    if run.verdict != "ok":
+        print(f"{run.verdict}: {result['message']}", file=sys.stderr)
+    for of, found in result.get("summary", {}).items():
+        shown = {row["against"]: row for row in found["comparisons"] if row["of"] == "measured"}
+        said = ", ".join(
+            f"{words} {row['angle_deg']:.2g} deg and {row['relative_error']:.2%}"
+            for words, row in (("electronics alone", shown["dithered"]), ("against the exact one", shown["exact"]))
+        )
+        print(f"gradient of the {of}, medians of {shown['exact']['points']} points: {said}")
+    print(f"report: {run.folder / 'report.html'}" if reported else f"results: {run.folder}")
 
 
 class _Live:

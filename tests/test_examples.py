@@ -114,6 +114,21 @@ def test_figure_3_of_the_paper(tmp_path: Path) -> None:
     assert (tmp_path / "figure3.png").stat().st_size > 50_000
 
 
+def test_gradient(tmp_path: Path, osdi_engine: Engine) -> None:
+    script = ROOT / "examples" / "gradient.py"
+    quick = ["network.dopants=6", "network.electrodes=5", "circuit.technology=ideal"]
+    words = [word for text in quick for word in ("--set", text)]
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "out", "1", "2 mV", *words],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("deg") == 6 and (tmp_path / "out" / "2mV" / "report.html").exists()
+
+
 @pytest.mark.slow
 def test_twin_speed(osdi_engine: Engine) -> None:
     """The exact solution is at least a hundred times faster than a process per operating point, and all agree."""

@@ -6,5 +6,16 @@ from hgesim.design.bench import network_bench
 from hgesim.design.circuit import CaseSweep, Circuit, Transient
 from hgesim.design.design import Design, block_set
 from hgesim.design.expand import network_elements
+from hgesim.design.open_bench import open_loop_bench, resistor_standard
 
-__all__ = ["CaseSweep", "Circuit", "Design", "Transient", "block_set", "network_bench", "network_elements"]
+__all__ = [
+    "CaseSweep",
+    "Circuit",
+    "Design",
+    "Transient",
+    "block_set",
+    "network_bench",
+    "network_elements",
+    "open_loop_bench",
+    "resistor_standard",
+]

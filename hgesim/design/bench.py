@@ -49,7 +49,8 @@ def network_bench(network: Network, voltages: ArrayLike, temperature: float = 30
             "design.bad-voltages", f"shape {table.shape}", remedy=f"finite, (points, {network.n_electrodes})"
         )
     moves = np.abs(np.diff(table, axis=0, prepend=np.zeros((1, network.n_electrodes))))
-    substeps = max(1, int(np.ceil(moves.max() / (_STEP_IN_SCALES * network.voltage_scale))))
+    farthest = moves.max(axis=1) / (_STEP_IN_SCALES * network.voltage_scale)
+    substeps = tuple(max(1, int(count)) for count in np.ceil(farthest))
     sources: list[Element] = [
         VoltageSource(f"v_{label}", electrode_net(label), "0", Table(tuple(column.tolist())), f"electrode {label}")
         for label, column in zip(network.electrode_labels, table.T, strict=True)

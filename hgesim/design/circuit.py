@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -60,21 +61,27 @@ class Transient:
 class CaseSweep:
     """Operating points number 1 to `points`; table sources follow the number, from 0 V at number 0.
 
-    Between two numbers the sources move on straight lines in `substeps` steps: a hopping network's operating point is
-    hard to find from afar, and easy to follow. `tolerance` is the change of a source's current, in ampere, below which
-    an iteration may be the last.
+    Between two numbers the sources move on straight lines in `substeps` steps (one number for all moves, or one for
+    each): a hopping network's operating point is hard to find from afar, and easy to follow. `tolerance` is the change
+    of a source's current, in ampere, below which an iteration may be the last.
     """
 
     points: int
-    substeps: int = 1
+    substeps: int | tuple[int, ...] = 1
     tolerance: float = 1e-16
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Return which row of the sweep each point is, from row 0 at 0 V."""
+        steps = (self.substeps,) * self.points if isinstance(self.substeps, int) else self.substeps
+        return tuple(itertools.accumulate(steps))
 
     def at_points(self, values: ArrayLike) -> NDArray[np.float64]:
         """Pick the rows of the points themselves, (points, ...), from all rows of the sweep, (rows, ...)."""
-        rows = np.asarray(values)[self.substeps :: self.substeps]
-        if len(rows) != self.points:
-            raise RequestError("design.bad-sweep", f"{len(rows)} rows for {self.points} points")
-        return rows
+        found, rows = np.asarray(values), list(self.rows)
+        if len(rows) != self.points or len(found) != rows[-1] + 1:
+            raise RequestError("design.bad-sweep", f"{len(found)} rows for {self.points} points")
+        return np.asarray(found[rows])
 
 
 @dataclass(frozen=True)

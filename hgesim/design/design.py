@@ -10,24 +10,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from hgesim.blocks import KINDS, Block, all_subckts, get_block
-from hgesim.circuit import (
-    Dc,
-    Element,
-    StartSwitch,
-    VoltageSource,
-    electrode_net,
-    level_net,
-    occupation_net,
-    site_net,
-)
+from hgesim.circuit import electrode_net
 from hgesim.design.circuit import Circuit, Transient
-from hgesim.design.expand import interacting_sites, level_sites, network_elements
+from hgesim.design.expand import network_elements
+from hgesim.design.start import held_start
 from hgesim.errors import RequestError, nearest
 from hgesim.loop import HomodyneLoop
-from hgesim.loop.homodyne import DRIVE, ERROR, START_GATE, TARGET, THRESHOLD
+from hgesim.loop.wiring import DRIVE, ERROR, TARGET, THRESHOLD
 from hgesim.network import Network
 
 __all__ = ["Design", "block_set"]
@@ -113,7 +103,7 @@ class Design:
 
     def _expand(self) -> Circuit:
         loop, network, blocks = self.loop, self.network, self.blocks
-        held, guess = _start(network, loop)
+        held, guess = held_start(network, loop.start_voltages(network))
         return Circuit(
             title=f"{loop.rule} learning of {loop.task.name} by {network.n_sites} sites",
             elements=(
@@ -244,31 +234,3 @@ class Design:
         from hgesim.netlist import write_deck
 
         return write_deck(self.circuit, dialect)
-
-
-def _start(network: Network, loop: HomodyneLoop) -> tuple[tuple[Element, ...], tuple[tuple[str, float], ...]]:
-    """Return what holds the sites at the network's own operating point at time 0, and a first guess of all its nets.
-
-    A hopping network's operating point is hard to find from afar; beside a learning loop it would have to be found
-    together with all the electronics. So the sites are held (to the microvolt) where the exact solution has them until
-    the start gate lets go, nanoseconds later and long before anything is learnt.
-    """
-    voltages = np.array(loop.start_voltages(network))
-    solution = network.solve(voltages)
-    potentials, levels, occupations = (
-        np.round(values, 6).tolist() for values in (solution.potentials, solution.levels, solution.occupations)
-    )
-    with_level, with_occupation = level_sites(network), interacting_sites(network)
-    guess = dict(zip(map(electrode_net, network.electrode_labels), voltages.tolist(), strict=True))
-    held: list[Element] = []
-    for number, label in enumerate(network.site_labels):
-        guess[site_net(label)] = potentials[number]
-        if number in with_level:
-            guess[level_net(label)] = levels[number]
-        if number in with_occupation:
-            guess[occupation_net(label)] = occupations[number]
-        held += [
-            VoltageSource(f"v_at_{label}", f"at_{label}", "0", Dc(potentials[number]), f"start of site {label}"),
-            StartSwitch(f"s_at_{label}", site_net(label), f"at_{label}", START_GATE, f"start of site {label}"),
-        ]
-    return tuple(held), tuple(guess.items())

@@ -17,7 +17,7 @@ from hgesim.experiment.along import along_figures
 from hgesim.experiment.folder import netlist_folder
 from hgesim.experiment.result import energy_figures, learning_figures, meanings, run_figures
 from hgesim.learning import case_voltages, epoch_history
-from hgesim.loop.homodyne import ERROR
+from hgesim.loop.wiring import ERROR
 from hgesim.netlist import write_files
 from hgesim.waveforms import save_waveforms, to_dataset
 

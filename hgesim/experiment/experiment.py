@@ -125,7 +125,7 @@ class Experiment:
         began = time.monotonic()
         design, draw, passed = self._first_start()
         engine, dialect = self.engine()
-        self._refuse_missing_parts(dialect)
+        self.refuse_missing_parts(dialect)
         folder = claim_folder(Path(out), force=force)
         settings = self.config.model_dump(mode="json") if self.told else _what_runs(design, self.config)
         write_json({**settings, "given": self.told, "design": design.digest}, folder / "config.json")
@@ -228,7 +228,7 @@ class Experiment:
             "chosen_from": {what: number for what, number in chosen.items() if number is not None},
         }
 
-    def _refuse_missing_parts(self, dialect: str) -> None:
+    def refuse_missing_parts(self, dialect: str) -> None:
         """Look for foundry models and compile the bond before a folder is made that would stay empty."""
         circuit = self.design.circuit
         if circuit.foundry:

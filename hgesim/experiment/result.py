@@ -22,7 +22,7 @@ from hgesim.learning import (
     separation,
 )
 from hgesim.loop import HomodyneLoop, Task
-from hgesim.loop.homodyne import ERROR
+from hgesim.loop.wiring import ERROR
 from hgesim.waveforms import supply_energy
 
 __all__ = ["FORMAT_VERSION", "energy_figures", "learning_figures", "run_figures"]

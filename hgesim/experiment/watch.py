@@ -13,7 +13,7 @@ from hgesim.design import Design
 from hgesim.engine import Progress, read_raw
 from hgesim.errors import HgeError
 from hgesim.learning import History, epoch_history, network_outputs, score
-from hgesim.loop.homodyne import ERROR
+from hgesim.loop.wiring import ERROR
 
 __all__ = ["Redraw", "Status", "Watch", "hopeless"]
 

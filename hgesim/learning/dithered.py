@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hgesim.blocks.transfer import loss_value, readout_output
+from hgesim.blocks.transfer import CONTRACT, loss_value, readout_output
 from hgesim.errors import RequestError
 from hgesim.loop import LoopSettings, TonePlan
 from hgesim.network import Network
@@ -24,7 +24,13 @@ _ROWS = 1 << 17  # operating points held at once
 
 
 def dithered_gradient(
-    network: Network, volts: ArrayLike, plan: TonePlan, dither: ArrayLike, *, apart: bool = False
+    network: Network,
+    volts: ArrayLike,
+    plan: TonePlan,
+    dither: ArrayLike,
+    *,
+    apart: bool = False,
+    reference: float | None = None,
 ) -> FloatArray:
     r"""Return the in-phase component of the output current at each control's carrier, over the dither's amplitude.
 
@@ -45,6 +51,9 @@ def dithered_gradient(
         Amplitudes in volt, all above 0.
     apart : bool
         One tone at a time instead of all together: what the device's curvature does without intermodulation.
+    reference : float, optional
+        Amplitude in volt of a sine at the switching input of an ideal mixer, which answers to odd harmonics of the
+        carrier too; without it the multiplication is by a pure sine.
 
     Returns
     -------
@@ -58,19 +67,25 @@ def dithered_gradient(
         amplitude that is not above 0; what ``network.solve`` refuses.
     """
     amplitudes = _amplitudes(network, plan, dither)
+    if reference is not None and not (np.isfinite(reference) and reference > 0):
+        raise RequestError("loop.bad-value", f"{reference:g}", place="loop.reference", remedy="a positive value")
     sines = _sines(plan)[:, : len(amplitudes)]
-    if apart:
-        alone = [
-            _waves(network, volts, sines * np.where(np.arange(len(amplitudes)) == j, amplitudes, 0.0))
-            for j in range(len(amplitudes))
-        ]
-        parts = [_in_phase(wave, sines[:, [j]]) for j, wave in enumerate(alone)]
-        return np.concatenate(parts, axis=-1) / amplitudes
-    return _in_phase(_waves(network, volts, sines * amplitudes), sines) / amplitudes
+    detectors = sines if reference is None else np.tanh(reference * sines / CONTRACT.mixer_knee)
+    if not apart:
+        return _in_phase(_waves(network, volts, sines * amplitudes), sines, detectors) / amplitudes
+    alone = (sines * row for row in np.diag(amplitudes))
+    found = [_in_phase(_waves(network, volts, moves), sines, detectors)[..., j] for j, moves in enumerate(alone)]
+    return np.stack(found, axis=-1) / amplitudes
 
 
 def dithered_loss_gradient(
-    network: Network, volts: ArrayLike, plan: TonePlan, settings: LoopSettings, beside: ArrayLike = 0.0
+    network: Network,
+    volts: ArrayLike,
+    plan: TonePlan,
+    settings: LoopSettings,
+    beside: ArrayLike = 0.0,
+    *,
+    apart: bool = False,
 ) -> FloatArray:
     r"""Return what a lock-in behind the loss circuit finds as the derivative of the squared error.
 
@@ -87,6 +102,8 @@ def dithered_loss_gradient(
         Amplitudes, transimpedance and threshold resistance.
     beside : array, (...,)
         Constant current i into the summing node beside the network's, in ampere: threshold less target.
+    apart : bool
+        One control's tone at a time, beside the threshold's.
 
     Returns
     -------
@@ -100,12 +117,20 @@ def dithered_loss_gradient(
     """
     amplitudes = _amplitudes(network, plan, settings.dither, extra=1)
     sines = _sines(plan)[:, : len(amplitudes) + 1]
+    tones = np.append(amplitudes, settings.threshold_dither)
     pilot = settings.threshold_dither / settings.threshold_resistance * sines[:, -1]
-    waves = _waves(network, volts, sines[:, :-1] * amplitudes)
-    error = readout_output(waves + np.asarray(beside, dtype=float)[..., None] + pilot, settings.transimpedance)
-    found = _in_phase(loss_value(error), sines) / np.append(amplitudes, settings.threshold_dither)
-    by_threshold = -settings.transimpedance / settings.threshold_resistance
-    return 2.0 * error.mean(axis=-1, keepdims=True) * by_threshold * found[..., :-1] / found[..., -1:]
+    still = np.asarray(beside, dtype=float)[..., None] + pilot
+
+    def measured(moves: FloatArray) -> FloatArray:
+        error = readout_output(_waves(network, volts, moves) + still, settings.transimpedance)
+        found = _in_phase(loss_value(error), sines) / tones
+        by_threshold = -settings.transimpedance / settings.threshold_resistance
+        return np.asarray(2.0 * error.mean(axis=-1, keepdims=True) * by_threshold * found[..., :-1] / found[..., -1:])
+
+    if not apart:
+        return measured(sines[:, :-1] * amplitudes)
+    alone = (sines[:, :-1] * row for row in np.diag(amplitudes))
+    return np.stack([measured(moves)[..., j] for j, moves in enumerate(alone)], axis=-1)
 
 
 def _amplitudes(network: Network, plan: TonePlan, dither: ArrayLike, extra: int = 0) -> FloatArray:
@@ -151,6 +176,7 @@ def _waves(network: Network, volts: ArrayLike, moves: FloatArray) -> FloatArray:
     return waves.reshape(*shape, samples)
 
 
-def _in_phase(waves: FloatArray, sines: FloatArray) -> FloatArray:
-    """Return the amplitudes in phase with each sine, (..., tones)."""
-    return np.asarray(2.0 * waves @ sines / len(sines))
+def _in_phase(waves: FloatArray, sines: FloatArray, detectors: FloatArray | None = None) -> FloatArray:
+    """Return the amplitudes in phase with each sine, (..., tones): means of products over what a unit sine gives."""
+    chosen = sines if detectors is None else detectors
+    return np.asarray(waves @ chosen / (sines * chosen).sum(axis=0))

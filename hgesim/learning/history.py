@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hgesim.learning.score import goal_figure, network_outputs, separation
 from hgesim.loop import HomodyneLoop, Timeline
-from hgesim.loop.homodyne import ERROR
+from hgesim.loop.wiring import ERROR
 from hgesim.network import Network
 from hgesim.waveforms import window_means
 

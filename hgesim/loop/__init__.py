@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hgesim.loop.datasets import CURVES, Draw, curve_task, read_task, ring_task, sphere_task
 from hgesim.loop.filters import Boxcar, LowPass
-from hgesim.loop.homodyne import Channel, HomodyneLoop, LoopSettings
+from hgesim.loop.homodyne import HomodyneLoop, LoopSettings
 from hgesim.loop.intermodulation import Product, derivative_errors, products_on_carriers
 from hgesim.loop.lockin import (
     best_amplitude,
@@ -16,9 +16,11 @@ from hgesim.loop.lockin import (
     noise_variance,
     phase_error,
 )
+from hgesim.loop.open_loop import OpenLoop, OperatingPoints
 from hgesim.loop.task import GATES, Points, Scales, Task, gate_task
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan, check_tones, plan_tones
+from hgesim.loop.wiring import Channel
 
 __all__ = [
     "CURVES",
@@ -29,6 +31,8 @@ __all__ = [
     "HomodyneLoop",
     "LoopSettings",
     "LowPass",
+    "OpenLoop",
+    "OperatingPoints",
     "Points",
     "Product",
     "Scales",

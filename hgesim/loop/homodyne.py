@@ -24,19 +24,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hgesim.arguments import check_kind, check_real, check_reals
-from hgesim.blocks import KINDS, TECHNOLOGIES, Block, Technology
+from hgesim.blocks import KINDS, Block
 from hgesim.blocks.transfer import CONTRACT, hinge_open
 from hgesim.circuit import (
-    BlockInstance,
-    CurrentSource,
-    Dc,
     Element,
-    Pulse,
     Resistor,
-    Sine,
     StartServo,
     Steps,
-    Transconductance,
     VoltageSource,
     electrode_net,
 )
@@ -44,20 +38,29 @@ from hgesim.errors import RequestError, nearest
 from hgesim.loop.task import Task
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan
+from hgesim.loop.wiring import (
+    DRIVE,
+    EDGE,
+    ERROR,
+    START_GATE,
+    TARGET,
+    THRESHOLD,
+    Channel,
+    Placer,
+    detector,
+    detector_nets,
+    gates,
+    grounded,
+    refuse_missing,
+    supplies,
+    target_current,
+    target_source,
+)
 from hgesim.network import Network
 
-__all__ = ["Channel", "HomodyneLoop", "LoopSettings"]
+__all__ = ["HomodyneLoop", "LoopSettings"]
 
-ERROR = "err"
-THRESHOLD = "threshold"
-TARGET = "target"
-DRIVE = ("drivep", "driven")
 LOSSES = ("mse", "hinge")
-START_GATE = "start_gate"
-_EDGE = 1e-6
-# The start lets go within 20 ns: the inputs, which ramp from time 0, have moved by a hundred microvolts then.
-_START_EDGE = 1e-8
-_GENERATOR_OHMS = 1.0
 # What an integrator sees instead of its low-pass at rate 0: about the low-pass's own resistance.
 _REST_OHMS = 250e3
 
@@ -114,17 +117,6 @@ class LoopSettings:
 
 
 @dataclass(frozen=True)
-class Channel:
-    """One thing that is learnt: name, net, carrier (Hz), dither amplitude and start of the net's voltage (V)."""
-
-    name: str
-    net: str
-    carrier: float
-    dither: float
-    start: float
-
-
-@dataclass(frozen=True)
 class HomodyneLoop:
     """A task, a tone plan, a time line, the loop's values, and where the controls and the threshold start (volt)."""
 
@@ -153,12 +145,12 @@ class HomodyneLoop:
                 place="timeline.cases",
                 remedy="make the time line with len(task.cases)",
             )
-        if self.timeline.pause <= 2 * _EDGE:
+        if self.timeline.pause <= 2 * EDGE:
             raise RequestError(
                 "loop.bad-time",
                 f"{self.timeline.pause:g} s of ramp and settling",
                 place="loop.ramp",
-                remedy=f"more than {2 * _EDGE:g} s, in which the hold switches",
+                remedy=f"more than {2 * EDGE:g} s, in which the hold switches",
             )
         if self.settings.loss == "hinge" and self.task.kind == "curve":
             raise RequestError(
@@ -253,13 +245,11 @@ class HomodyneLoop:
         tuple of Element
             Sources, read-out, loss (and hinge), coupler and a branch per channel. The network itself is not among them.
         """
-        missing = sorted(set(self.kinds) - set(blocks))
-        if missing:
-            raise RequestError("loop.missing-block", f"no block for {', '.join(missing)}", place="circuit")
+        refuse_missing(self.kinds, blocks)
         blocks = {kind: blocks[kind] for kind in self.kinds}
-        place = _Placer(blocks)
+        place = Placer(blocks)
         output = electrode_net(network.electrode_labels[network.output])
-        parts: list[Element] = [*_rails(blocks), *self._stimuli(network, blocks["coupler"])]
+        parts: list[Element] = [*supplies(blocks), *self._stimuli(network, blocks["coupler"])]
         loss, gate = ("lossp", "lossn"), list[Element]()
         if "hinge" in blocks:
             loss = ("hingep", "hingen")
@@ -267,15 +257,7 @@ class HomodyneLoop:
             gate = [place("hinge", "", nets)]
         parts += [
             place("readout", "", {"inp": output, "out": ERROR}, rf=self.settings.transimpedance),
-            Transconductance(
-                "g_target",
-                "0",
-                output,
-                TARGET,
-                "0",
-                self.task.target,
-                "target current: the read-out's output is the error",
-            ),
+            target_current(output, self.task.target),
             Resistor("r_threshold", THRESHOLD, output, self.settings.threshold_resistance, "threshold current"),
             place("loss", "", {"e": ERROR, "outp": "lossp", "outn": "lossn"}),
             *gate,
@@ -308,52 +290,19 @@ class HomodyneLoop:
             )
             for label, levels in zip(labels, self.task.input_levels, strict=True)
         ]
-        parts += [
-            VoltageSource(f"v_ground_{label}", electrode_net(label), "0", Dc(0.0), "grounded electrode")
-            for label, role in zip(network.electrode_labels, network.roles, strict=True)
-            if role == "ground"
-        ]
-        parts.append(
-            VoltageSource(
-                "v_target",
-                TARGET,
-                "0",
-                Steps(self.task.target_levels, line.case, line.ramp),
-                "target: within +1 and -1",
-            )
-        )
-        rails = rails_of(coupler)
-        gate = {"width": line.pause, "period": line.case, "edge": _EDGE}
-        parts += [
-            VoltageSource("v_hold", "hold", "0", Pulse(rails.positive, rails.negative, **gate), "hold during ramps"),
-            VoltageSource("v_holdn", "holdn", "0", Pulse(rails.negative, rails.positive, **gate), "its complement"),
-            VoltageSource(
-                "v_start",
-                START_GATE,
-                "0",
-                Pulse(1.0, 0.0, 2 * _START_EDGE, 2 * line.stop, _START_EDGE),
-                "holds the start, then lets go",
-            ),
-        ]
-        return parts
+        parts += grounded(network)
+        parts.append(target_source(self.task.target_levels, line))
+        return parts + gates(coupler, line, line.pause)
 
-    def _branch(self, channel: Channel, place: _Placer) -> list[Element]:
-        name = channel.name
-        mixed, smooth = (f"mix_{name}_p", f"mix_{name}_n"), (f"low_{name}_p", f"low_{name}_n")
+    def _branch(self, channel: Channel, place: Placer) -> list[Element]:
+        name, smooth = channel.name, detector_nets(channel.name)
         rate = self.settings.rate
         driven = smooth if rate > 0 else (f"rest_{name}_p", f"rest_{name}_n")
         rest = [Resistor(f"r_{net}", net, "0", _REST_OHMS, f"rate 0: no drive to channel {name}") for net in driven]
         capacitance = place.default("integrator", "c")
         resistance = self.settings.slowness * self.timeline.window / (capacitance * (rate if rate > 0 else 1.0))
         return [
-            *_tone(f"ref_{name}", Sine(self.settings.reference, channel.carrier), "reference"),
-            *_tone(f"dither_{name}", Sine(channel.dither, channel.carrier), "dither"),
-            place(
-                "mixer",
-                name,
-                {"xp": DRIVE[0], "xn": DRIVE[1], "lo": f"ref_{name}", "outp": mixed[0], "outn": mixed[1]},
-            ),
-            place("lowpass", name, {"inp": mixed[0], "inn": mixed[1], "outp": smooth[0], "outn": smooth[1]}),
+            *detector(channel, self.settings.reference, place),
             place(
                 "integrator",
                 name,
@@ -365,60 +314,3 @@ class HomodyneLoop:
                 f"b_start_{name}", driven[0], channel.net, channel.start, START_GATE, f"start of channel {name}"
             ),
         ]
-
-
-@dataclass(frozen=True)
-class _Placer:
-    """Places a block of a kind, with its rails, under a name that says kind and channel."""
-
-    blocks: Mapping[str, Block]
-
-    def __call__(self, kind: str, channel: str, nets: dict[str, str], **parameters: float) -> BlockInstance:
-        block = self.blocks[kind]
-        rails = {"vp": f"vp_{kind}", "vn": f"vn_{kind}"}
-        name = "x_" + "_".join(part for part in (kind, channel) if part)
-        note = f"{kind} ({block.technology})" + (f" of channel {channel}" if channel else "")
-        for parameter in parameters:
-            self.default(kind, parameter)
-        return BlockInstance(name, block, {**nets, **rails}, parameters, note)
-
-    def default(self, kind: str, parameter: str) -> float:
-        """Return a block's default, or refuse a block that lacks the parameter: ngspice would ignore its setting."""
-        values = dict(self.blocks[kind].parameters)
-        if parameter not in values:
-            raise RequestError(
-                "blocks.missing-parameter",
-                f'the {kind} block has no parameter "{parameter}", which the loop sets',
-                place=f"circuit.{kind}",
-                remedy=f"add {parameter}=... to the line .subckt {self.blocks[kind].subckt}",
-            )
-        return values[parameter]
-
-
-def _tone(net: str, wave: Sine, note: str) -> list[Element]:
-    """Drive a net from a generator of 1 ohm: a source without a branch current for the simulator to agree on.
-
-    An ideal voltage source that drives an integrator's capacitor has a branch current of capacitance over step times
-    the rounding of a voltage; at short steps that never settles, and the run dies.
-    """
-    return [
-        CurrentSource(f"i_{net}", net, "0", Sine(wave.amplitude / _GENERATOR_OHMS, wave.frequency), note),
-        Resistor(f"r_{net}", net, "0", _GENERATOR_OHMS, f"generator of {note}"),
-    ]
-
-
-def rails_of(block: Block) -> Technology:
-    """Return the technology whose rails a block runs from: its own, else that of the transistors it is made of."""
-    return TECHNOLOGIES.get(block.technology) or TECHNOLOGIES["gf180" if block.models == "gf180" else "discrete"]
-
-
-def _rails(blocks: Mapping[str, Block]) -> list[Element]:
-    """Give every kind of block a supply of its own, so that its energy can be told apart."""
-    parts: list[Element] = []
-    for kind, block in sorted(blocks.items()):
-        rails = rails_of(block)
-        parts += [
-            VoltageSource(f"v_vp_{kind}", f"vp_{kind}", "0", Dc(rails.positive), f"supply of {kind}"),
-            VoltageSource(f"v_vn_{kind}", f"vn_{kind}", "0", Dc(rails.negative), f"supply of {kind}"),
-        ]
-    return parts

@@ -169,8 +169,8 @@ def _voltage(source: VoltageSource, analysis: Transient | CaseSweep) -> list[str
     assert isinstance(wave, Table) and isinstance(analysis, CaseSweep)
     inner = f"{source.name}_table"
     # one corner beyond the end, so that rounding of the last number does not matter
-    corners = enumerate((0.0, *wave.values, wave.values[-1]))
-    pairs = ",".join(f"{k * analysis.substeps},{n(v)}" for k, v in corners)
+    rows = (0, *analysis.rows, analysis.rows[-1] + 1)
+    pairs = ",".join(f"{row},{n(v)}" for row, v in zip(rows, (0.0, *wave.values, wave.values[-1]), strict=True))
     return [
         f"{source.name} {source.plus} {inner} dc 0",
         f"b{source.name} {inner} {source.minus} v=pwl(v({_CASE}),{pairs})",
@@ -190,13 +190,13 @@ def _analysis(circuit: Circuit) -> list[str]:
         return [*lines, *_TRANSIENT_OPTIONS, f".tran {step} {spice_number(analysis.stop)} 0 {step}"]
     assert isinstance(analysis, CaseSweep)
     return [
-        f"{_CASE_SOURCE} {_CASE} 0 dc 0 ; {analysis.substeps} per operating point",
+        f"{_CASE_SOURCE} {_CASE} 0 dc 0 ; runs through the tables of the sources",
         *lines,
         "* nanoampere need tight tolerances",
         f".options reltol=1e-06 abstol={spice_number(analysis.tolerance)} vntol=1e-09 gmin=1e-18",
         "* foundry transistors that are off take more than the usual 50 iterations; beyond 200 they only go in circles",
         ".options itl1=500 itl2=200",
-        f".dc {_CASE_SOURCE} 0 {analysis.points * analysis.substeps} 1",
+        f".dc {_CASE_SOURCE} 0 {analysis.rows[-1]} 1",
     ]
 
 

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hgesim.report.along_figure import along_figure, along_sentence
 from hgesim.report.cases import case_title, cases, counts, kind_of
+from hgesim.report.frame import document, figure, section
+from hgesim.report.gradient_page import gradient_page, is_gradient
 from hgesim.report.loop_figure import loop_figure
 from hgesim.report.network_figure import network_figure, positions
 from hgesim.report.outcome_figure import learning_figure, outputs_figure
 from hgesim.report.points import Point
 from hgesim.report.record import Record, read_record, real, text
-from hgesim.report.sheet import CSS
 from hgesim.report.sphere_figure import plane_figure, sphere_figure
-from hgesim.report.style import look, stamp, svg
-from hgesim.report.summary import invalid_mark, points_of_interest
+from hgesim.report.style import look
+from hgesim.report.summary import points_of_interest
 from hgesim.report.tables import costs, escape, facts, honesty, notes, settings
 from hgesim.report.task_figures import MOST, ends_figure, is_radial
 from hgesim.report.wave_figure import CASES_SHOWN, excerpt_figure, spectrum_figure
 from hgesim.report.waves import carriers, read_timeline
 from hgesim.report.words import amount, headline, reason, signed, task_name
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["write_report"]
 
@@ -51,7 +48,7 @@ def write_report(folder: str | Path) -> Path:
     """
     record = read_record(Path(folder))
     with look():
-        page = _page(record)
+        page = gradient_page(record) if is_gradient(record) else _page(record)
     target = record.folder / "report.html"
     part = target.with_name(".report.html.part")
     part.write_text(page, encoding="utf-8")
@@ -70,37 +67,20 @@ def _page(record: Record) -> str:
         f'<p class="verdict {kind}">{escape(sentence)}</p>{why}{facts(record)}</header>'
     )
     sections = [
-        _section("What could not be shown" if record.valid else "What went wrong", notes(record)),
-        _section("The network", _network(record)),
-        _section("Outputs before and after" if record.valid else "Outputs", _outputs(record)),
-        _section("The course of the run", _learning(record)),
-        _section("Against the exact gradient", _along(record)),
-        _section("The loop", _loop(record)),
-        _section("Raw waveforms", _waves(record)),
-        _section("What it cost", costs(record)),
-        _section("What is ideal, and what decides", honesty(record)),
-        _section("Settings, and how to run it again", settings(record)),
+        section("What could not be shown" if record.valid else "What went wrong", notes(record)),
+        section("The network", _network(record)),
+        section("Outputs before and after" if record.valid else "Outputs", _outputs(record)),
+        section("The course of the run", _learning(record)),
+        section("Against the exact gradient", _along(record)),
+        section("The loop", _loop(record)),
+        section("Raw waveforms", _waves(record)),
+        section("What it cost", costs(record)),
+        section("What is ideal, and what decides", honesty(record)),
+        section("Settings, and how to run it again", settings(record)),
     ]
     if record.valid:
         sections.append(sections.pop(0))
-    body = "\n".join(part for part in sections if part)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}: {escape(sentence)}</title><style>{CSS}</style></head>\n"
-        f"<body><main>\n{header}\n{body}\n</main></body></html>\n"
-    )
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>\n{body}\n</section>" if body else ""
-
-
-def _figure(record: Record, figure: Figure | None, name: str, caption: str) -> str:
-    if figure is None:
-        return ""
-    stamp(figure, invalid_mark(record))
-    return f"<figure>{svg(figure, name, caption)}<figcaption>{escape(caption)}</figcaption></figure>"
+    return document(title, sentence, header, sections)
 
 
 def _network(record: Record) -> str:
@@ -111,7 +91,7 @@ def _network(record: Record) -> str:
     rows = cases(record)
     name = f", {case_title(record, rows[case])}" if rows else ""
     end = "end" if record.valid else "end of the record"
-    figure = network_figure(network, before, after, (f"start{name}", f"{end}{name}"))
+    drawn = network_figure(network, before, after, (f"start{name}", f"{end}{name}"))
     caption = f"{network.n_sites} sites and {network.n_electrodes} electrodes, joined by {network.n_bonds} bonds. "
     if before is not None or after is not None:
         caption += (
@@ -124,7 +104,7 @@ def _network(record: Record) -> str:
             caption += _agreement(network.output, (before, after), rows[case])
     if not positions(network)[1]:
         caption += "Positions are not stored: every site is drawn at the mean of its neighbours."
-    return _figure(record, figure, "network", caption.strip())
+    return figure(record, drawn, "network", caption.strip())
 
 
 def _agreement(output: int, points: tuple[Point | None, Point | None], case: object) -> str:
@@ -152,7 +132,7 @@ def _loop(record: Record) -> str:
         "Block diagram with the technology of each block in this run. Solid outlines are made of transistors and "
         "parts, dashed ones are ideal; the network is a device model."
     )
-    return f"<p>{escape(words)}</p>" + _figure(record, loop_figure(record), "loop", caption) + _tones(record)
+    return f"<p>{escape(words)}</p>" + figure(record, loop_figure(record), "loop", caption) + _tones(record)
 
 
 def _tones(record: Record) -> str:
@@ -192,7 +172,7 @@ def _learning(record: Record) -> str:
     )
     if not record.result.get("history"):
         caption = "Control voltages and the threshold's voltage, with their dither, from waveforms.nc."
-    return _figure(record, learning_figure(record), "learning", caption)
+    return figure(record, learning_figure(record), "learning", caption)
 
 
 def _along(record: Record) -> str:
@@ -205,7 +185,7 @@ def _along(record: Record) -> str:
         "where the error is larger than the ripple that the dither makes on it, and the controls move by a twentieth "
         "of the dither or more; an epoch, where one of its windows does."
     )
-    return f"<p>{escape(said)}</p>" + _figure(record, along_figure(record), "along", caption)
+    return f"<p>{escape(said)}</p>" + figure(record, along_figure(record), "along", caption)
 
 
 def _outputs(record: Record) -> str:
@@ -217,7 +197,7 @@ def _outputs(record: Record) -> str:
         "the first and the last epoch of the transient. The band spans the gap between the classes, the dashed line "
         "is the threshold at that time."
     )
-    return _figure(record, outputs_figure(record), "outputs", caption)
+    return figure(record, outputs_figure(record), "outputs", caption)
 
 
 _ALONE = "Output current of the network alone (exact, no electronics, no dither)"
@@ -225,7 +205,7 @@ _ALONE = "Output current of the network alone (exact, no electronics, no dither)
 
 def _class_outputs(record: Record) -> str:
     space = "against the distance of the inputs to the centre" if is_radial(record) else "of each case, class by class"
-    body = _figure(
+    body = figure(
         record,
         ends_figure(record),
         "outputs",
@@ -237,14 +217,14 @@ def _class_outputs(record: Record) -> str:
         "Colour: output current above the threshold, orange below and blue above it; the scale ends where a tenth of "
         "the cases lies beyond. "
     )
-    body += _figure(
+    body += figure(
         record,
         plane_figure(record),
         "plane",
         f"{_ALONE} over the two inputs. {signs}Dots: held-out cases; squares: cases shown to the loop; crosses: on the "
         "wrong side of the threshold." + (" Dotted: a circle between the classes." if is_radial(record) else ""),
     )
-    return body + _figure(
+    return body + figure(
         record,
         sphere_figure(record),
         "sphere",
@@ -255,7 +235,7 @@ def _class_outputs(record: Record) -> str:
 
 
 def _curve_outputs(record: Record) -> str:
-    return _figure(
+    return figure(
         record,
         ends_figure(record),
         "outputs",
@@ -270,7 +250,7 @@ def _thinned(record: Record) -> str:
 
 
 def _waves(record: Record) -> str:
-    body = _figure(
+    body = figure(
         record,
         excerpt_figure(record),
         "excerpt",
@@ -281,11 +261,11 @@ def _waves(record: Record) -> str:
     spectral = spectrum_figure(record)
     if spectral is None:
         return body
-    figure, beats = spectral
+    drawn, beats = spectral
     many = f"the last {beats} whole beats" if beats > 1 else "the last whole beat"
-    return body + _figure(
+    return body + figure(
         record,
-        figure,
+        drawn,
         "spectrum",
         f"Amplitudes at the input of the mixers. From the hold time of each case, {many} of the carriers are "
         "resampled uniformly by linear interpolation, so that every carrier falls on one bin and no window function "

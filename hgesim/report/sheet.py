@@ -42,7 +42,7 @@ table {{ border-collapse: collapse; font-size: .92rem; margin: .8rem 0; font-var
 th, td {{ text-align: left; padding: .22rem 1.4rem .22rem 0; border-bottom: 1px solid var(--rule); vertical-align: top;
   overflow-wrap: anywhere }}
 th {{ font-weight: 500; color: var(--soft) }}
-td.number {{ text-align: right; padding-right: 0; white-space: nowrap }}
+td.number {{ text-align: right; padding: .22rem 0 .22rem 1.4rem; white-space: nowrap }}
 td.bar {{ width: 13rem; padding: .22rem 0 .22rem 1.2rem; vertical-align: middle }}
 td.bar i {{ display: block; height: .7rem; background: var(--blue) }}
 .columns {{ columns: 2 22rem; column-gap: 3rem }}

@@ -230,13 +230,13 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
-def settings(record: Record) -> str:
+def settings(record: Record, command: str = "learn run.toml") -> str:
     """Write how to run it again, and with which settings."""
     body = ""
     told = record.config.get("given", True)
     if record.config and told:
         body += "<p>To repeat the run, save the settings at the end as <code>run.toml</code>:</p>"
-        body += "<pre>hgesim learn run.toml --out again</pre>"
+        body += f"<pre>hgesim {escape(command)} --out again</pre>"
     if record.deck:
         deck = Path(record.deck)
         body += "<p>To run the stored circuit in the simulator by itself:</p>"

@@ -9,7 +9,7 @@ from small_designs import ohmic_star, small_star, star
 
 from hgesim.blocks.transfer import CONTRACT
 from hgesim.errors import RequestError
-from hgesim.learning import dithered_gradient, dithered_loss_gradient
+from hgesim.learning import dithered_gradient, dithered_loss_gradient, gradient_error
 from hgesim.loop import LoopSettings, TonePlan, plan_tones
 from hgesim.network import Network, Ohmic, Sinh
 
@@ -76,6 +76,26 @@ def test_two_equal_carriers_mix() -> None:
     exact = network.gradient(POINT)[list(network.controls)]
     mixed = dithered_gradient(network, POINT, TonePlan(1e3, (7, 7, 9)), 0.01)
     assert mixed == pytest.approx([exact.sum()] * 2)
+
+
+def test_a_switching_reference_hears_odd_harmonics() -> None:
+    """A sinh law has harmonics 2 I0 cosh(V/s) I_m(a/s); the mixer weighs them as its own reference has them."""
+    network, a = sinh_pair(), 0.1 / 0.05
+    volts = np.array([0.0, 0.05, -0.02])
+    exact = network.gradient(volts)[1:]
+    angle = 2 * np.pi * (np.arange(1000) + 0.5) / 1000
+    switch = np.tanh(0.3 * np.sin(angle) / CONTRACT.mixer_knee)
+    odd = (1, 3, 5, 7)
+    weights = np.array([(switch * np.sin(m * angle)).mean() for m in odd])
+    # sin^m has the signs of I_m alternate: sinh(a sin x) = 2 sum (-1)^k I_(2k+1)(a) sin((2k+1) x)
+    parts = np.array([(-1) ** k * iv(m, a) for k, m in enumerate(odd)])
+    found = dithered_gradient(network, volts, PLAN, 0.1, reference=0.3)
+    assert found == pytest.approx(exact * 2 / a * (weights @ parts) / weights[0], rel=2e-3)
+    sine = dithered_gradient(network, volts, PLAN, 0.1)
+    assert gradient_error(found, sine) > 0.01
+    assert dithered_gradient(network, volts, PLAN, 0.1, reference=1e-4) == pytest.approx(sine, rel=1e-6)
+    with pytest.raises(RequestError, match=r"loop\.reference"):
+        dithered_gradient(network, volts, PLAN, 0.1, reference=-1.0)
 
 
 def test_points_keep_their_shape() -> None:

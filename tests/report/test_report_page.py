@@ -70,7 +70,7 @@ def said(page: Page) -> str:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Build figures, but spare writing them as SVG."""
-    monkeypatch.setattr("hgesim.report.page.svg", lambda figure, name, alt: "<svg></svg>")
+    monkeypatch.setattr("hgesim.report.frame.svg", lambda figure, name, alt: "<svg></svg>")
 
 
 @pytest.fixture(scope="module")

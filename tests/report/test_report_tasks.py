@@ -77,7 +77,7 @@ def change(runs: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Build figures, but spare writing them as SVG."""
-    monkeypatch.setattr("hgesim.report.page.svg", lambda figure, name, alt: "<svg></svg>")
+    monkeypatch.setattr("hgesim.report.frame.svg", lambda figure, name, alt: "<svg></svg>")
 
 
 def words(text: str) -> str:

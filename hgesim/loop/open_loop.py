@@ -1,0 +1,245 @@
+"""The loop cut open: an analog instrument that measures all derivatives of a network at once, and learns nothing.
+
+::
+
+    points --+--> network --> readout --e--> [loss] --> coupler --+--> mixer --> lowpass --> derivative by V_j
+    dither --+      ^  target and pilot current                   |      ^ reference f_j
+                                                                  +--> ... one branch per channel
+
+The operating points follow one another in one transient. At each the coupler is held during the ramp, let go, and
+after some of its own time constants the mean of each low-pass over a whole number of beats is read. The threshold's
+channel is a pilot: its derivative is a resistor's, known beforehand, and lies in every measurement beside the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hgesim.blocks import Block
+from hgesim.blocks.transfer import CONTRACT
+from hgesim.circuit import Element, Resistor, Steps, VoltageSource, electrode_net
+from hgesim.errors import RequestError, nearest
+from hgesim.loop.homodyne import LoopSettings
+from hgesim.loop.timeline import Timeline
+from hgesim.loop.tones import TonePlan
+from hgesim.loop.wiring import (
+    DRIVE,
+    EDGE,
+    ERROR,
+    THRESHOLD,
+    Channel,
+    Placer,
+    detector,
+    gates,
+    grounded,
+    refuse_missing,
+    supplies,
+    target_current,
+    target_source,
+)
+from hgesim.network import Network
+
+__all__ = ["MEASURED", "RELEASE", "OpenLoop", "OperatingPoints"]
+
+MEASURED = ("output", "loss")
+# From letting the coupler go to the window: e^-8 of the ripple it was let go at, which the carriers average out once
+# more. The ripple of the largest tone counts, against the smallest that is measured.
+RELEASE = 8.0 * CONTRACT.coupler_r * CONTRACT.coupler_c
+
+
+@dataclass(frozen=True)
+class OperatingPoints:
+    """Operating points.
+
+    Parameters
+    ----------
+    volts : tuple of tuple of float, (P, E)
+        Voltages of all electrodes, in volt.
+    targets : tuple of float, (P,)
+        Target currents in ampere; zeros where not given.
+    thresholds : tuple of float, (P,)
+        Voltages of the threshold, in volt; zeros where not given.
+    """
+
+    volts: tuple[tuple[float, ...], ...]
+    targets: tuple[float, ...] = ()
+    thresholds: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Take any sequences; refuse what is no table of finite numbers."""
+        try:
+            table = np.array(self.volts, dtype=float)
+            rows = [np.array(row, dtype=float) for row in (self.targets, self.thresholds)]
+        except (TypeError, ValueError):
+            raise RequestError("gradient.bad-points", "not a table of numbers", remedy="(points, electrodes)") from None
+        if table.ndim != 2 or not table.size or not np.isfinite(table).all():
+            raise RequestError(
+                "gradient.bad-points", f"shape {table.shape}", remedy="finite voltages, (points, electrodes)"
+            )
+        object.__setattr__(self, "volts", tuple(tuple(row) for row in table.tolist()))
+        for name, row in zip(("targets", "thresholds"), rows, strict=True):
+            filled = row if row.size else np.zeros(len(table))
+            if filled.shape != (len(table),) or not np.isfinite(filled).all():
+                raise RequestError(
+                    "gradient.bad-points",
+                    f"{name} of shape {row.shape} for {len(table)} points",
+                    place=name,
+                    remedy="one finite value for each point",
+                )
+            object.__setattr__(self, name, tuple(filled.tolist()))
+
+    def __len__(self) -> int:
+        """Return P."""
+        return len(self.volts)
+
+    def take(self, numbers: Sequence[int]) -> OperatingPoints:
+        """Return the points with these numbers, in their order."""
+        targets, thresholds = (tuple(row[k] for k in numbers) for row in (self.targets, self.thresholds))
+        return OperatingPoints(tuple(self.volts[k] for k in numbers), targets, thresholds)
+
+
+@dataclass(frozen=True)
+class OpenLoop:
+    """Operating points, a tone plan, a time line and values.
+
+    Parameters
+    ----------
+    points : OperatingPoints
+        One after the other.
+    plan : TonePlan
+        Carriers of the controls in order, then that of the pilot.
+    timeline : Timeline
+        One epoch with a case for each point; its settling lasts longer than `release`.
+    settings : LoopSettings
+        Dithers, reference, transimpedance (which is the range) and threshold resistance.
+    measured : str
+        ``"output"``: the read-out goes to the coupler. ``"loss"``: through the loss circuit.
+    release : float
+        How long before the window the coupler is let go, in second.
+    """
+
+    points: OperatingPoints
+    plan: TonePlan
+    timeline: Timeline
+    settings: LoopSettings
+    measured: str = "output"
+    release: float = RELEASE
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be wired."""
+        if self.measured not in MEASURED:
+            raise RequestError(
+                "gradient.unknown-quantity", f'"{self.measured}"', remedy=nearest(str(self.measured), MEASURED)
+            )
+        if (self.timeline.cases, self.timeline.epochs) != (len(self.points), 1):
+            raise RequestError(
+                "loop.case-count",
+                f"{self.timeline.epochs} x {self.timeline.cases} cases in the time line, {len(self.points)} points",
+                place="timeline.cases",
+                remedy="one epoch with a case for each point",
+            )
+        if not (math.isfinite(self.release) and 0 < self.release < self.timeline.settle):
+            raise RequestError(
+                "loop.bad-time",
+                f"{self.release:g} s between the coupler's release and the window",
+                place="loop.settle",
+                remedy=f"above 0 and less than {self.timeline.settle:g} s of settling",
+            )
+        if self.timeline.pause - self.release <= 2 * EDGE:
+            raise RequestError(
+                "loop.bad-time",
+                f"{self.timeline.pause - self.release:g} s of ramp and hold",
+                place="loop.ramp",
+                remedy=f"more than {2 * EDGE:g} s, in which the hold switches",
+            )
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return the kinds of blocks needed."""
+        return ("readout", *(("loss",) if self.measured == "loss" else ()), "coupler", "mixer", "lowpass")
+
+    def channels(self, network: Network) -> tuple[Channel, ...]:
+        """Return the channels: every control electrode in order, then the pilot, where the transient starts.
+
+        Raises
+        ------
+        RequestError
+            ``loop.channel-count`` for carriers that do not fit, ``gradient.bad-points`` for points of another width.
+        """
+        names = [network.electrode_labels[number] for number in network.controls]
+        if len(self.plan.carriers) != len(names) + 1:
+            raise RequestError(
+                "loop.channel-count",
+                f"{len(self.plan.carriers)} carriers for {len(names)} controls and the threshold",
+                place="loop.carriers",
+                remedy=f"give {len(names) + 1}",
+            )
+        last = self.start_voltages(network)
+        starts = [*(last[number] for number in network.controls), self.points.thresholds[-1]]
+        nets = [*map(electrode_net, names), THRESHOLD]
+        dithers = [self.settings.dither] * len(names) + [self.settings.threshold_dither]
+        return tuple(
+            Channel(*values)
+            for values in zip([*names, THRESHOLD], nets, self.plan.carriers, dithers, starts, strict=True)
+        )
+
+    def start_voltages(self, network: Network) -> tuple[float, ...]:
+        """Return the voltage of every electrode at time 0, in volt: that of the last point."""
+        width = len(self.points.volts[0])
+        if width != network.n_electrodes:
+            raise RequestError(
+                "gradient.bad-points",
+                f"{width} voltages a point for {network.n_electrodes} electrodes",
+                remedy="one for each electrode",
+            )
+        return self.points.volts[-1]
+
+    def elements(self, network: Network, blocks: Mapping[str, Block]) -> tuple[Element, ...]:
+        """Wire the instrument around a network; the network itself is not among the elements.
+
+        Raises
+        ------
+        RequestError
+            ``loop.missing-block``, ``blocks.missing-parameter``, and what `channels` raises.
+        """
+        refuse_missing(self.kinds, blocks)
+        blocks = {kind: blocks[kind] for kind in self.kinds}
+        place, channels = Placer(blocks), self.channels(network)
+        output = electrode_net(network.electrode_labels[network.output])
+        parts: list[Element] = [*supplies(blocks), *self._sources(network, channels), *grounded(network)]
+        parts += gates(blocks["coupler"], self.timeline, self.timeline.pause - self.release)
+        most = max(map(abs, self.points.targets))
+        if most > 0:
+            levels = tuple(target / most for target in self.points.targets)
+            parts += [target_source(levels, self.timeline), target_current(output, most)]
+        parts += [
+            Resistor("r_threshold", THRESHOLD, output, self.settings.threshold_resistance, "pilot current"),
+            place("readout", "", {"inp": output, "out": ERROR}, rf=self.settings.transimpedance),
+        ]
+        coupled = (ERROR, "0")
+        if self.measured == "loss":
+            coupled = ("lossp", "lossn")
+            parts.append(place("loss", "", {"e": ERROR, "outp": coupled[0], "outn": coupled[1]}))
+        nets = {"inp": coupled[0], "inn": coupled[1], "outp": DRIVE[0], "outn": DRIVE[1]}
+        parts.append(place("coupler", "", {**nets, "hold": "hold", "holdn": "holdn"}))
+        for channel in channels:
+            parts += detector(channel, self.settings.reference, place)
+        return tuple(parts)
+
+    def _sources(self, network: Network, channels: tuple[Channel, ...]) -> list[Element]:
+        """Return what steps from point to point: inputs alone, controls and threshold in series with their dither."""
+        columns = dict(zip(network.electrode_labels, zip(*self.points.volts, strict=True), strict=True))
+        columns[THRESHOLD] = self.points.thresholds
+        feet = {channel.name: f"dither_{channel.name}" for channel in channels}
+        labels = [network.electrode_labels[number] for number in network.inputs]
+        steps = [(label, electrode_net(label), "0", "data input") for label in labels]
+        steps += [(channel.name, channel.net, feet[channel.name], "operating point") for channel in channels]
+        line = self.timeline
+        return [
+            VoltageSource(f"v_point_{label}", net, foot, Steps(columns[label], line.case, line.ramp), note)
+            for label, net, foot, note in steps
+        ]

@@ -1,0 +1,180 @@
+"""The pieces that loops are wired from: nets, rails, generators, gates and the synchronous detector of a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hgesim.blocks import TECHNOLOGIES, Block, Technology
+from hgesim.circuit import (
+    BlockInstance,
+    CurrentSource,
+    Dc,
+    Element,
+    Pulse,
+    Resistor,
+    Sine,
+    Steps,
+    Transconductance,
+    VoltageSource,
+    electrode_net,
+)
+from hgesim.errors import RequestError
+from hgesim.loop.timeline import Timeline
+from hgesim.network import Network
+
+__all__ = [
+    "DRIVE",
+    "EDGE",
+    "ERROR",
+    "START_GATE",
+    "TARGET",
+    "THRESHOLD",
+    "Channel",
+    "Placer",
+    "detector",
+    "detector_nets",
+    "gates",
+    "grounded",
+    "rails_of",
+    "refuse_missing",
+    "supplies",
+    "target_current",
+    "target_source",
+    "tone",
+]
+
+ERROR = "err"
+THRESHOLD = "threshold"
+TARGET = "target"
+DRIVE = ("drivep", "driven")
+START_GATE = "start_gate"
+EDGE = 1e-6
+# The start lets go within 20 ns: the inputs, which ramp from time 0, have moved by a hundred microvolts then.
+_START_EDGE = 1e-8
+_GENERATOR_OHMS = 1.0
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One thing that is learnt: name, net, carrier (Hz), dither amplitude and start of the net's voltage (V)."""
+
+    name: str
+    net: str
+    carrier: float
+    dither: float
+    start: float
+
+
+@dataclass(frozen=True)
+class Placer:
+    """Places a block of a kind, with its rails, under a name that says kind and channel."""
+
+    blocks: Mapping[str, Block]
+
+    def __call__(self, kind: str, channel: str, nets: dict[str, str], **parameters: float) -> BlockInstance:
+        """Return the instance; refuse a block that lacks a parameter that is set."""
+        block = self.blocks[kind]
+        rails = {"vp": f"vp_{kind}", "vn": f"vn_{kind}"}
+        name = "x_" + "_".join(part for part in (kind, channel) if part)
+        note = f"{kind} ({block.technology})" + (f" of channel {channel}" if channel else "")
+        for parameter in parameters:
+            self.default(kind, parameter)
+        return BlockInstance(name, block, {**nets, **rails}, parameters, note)
+
+    def default(self, kind: str, parameter: str) -> float:
+        """Return a block's default, or refuse a block that lacks the parameter: ngspice would ignore its setting."""
+        values = dict(self.blocks[kind].parameters)
+        if parameter not in values:
+            raise RequestError(
+                "blocks.missing-parameter",
+                f'the {kind} block has no parameter "{parameter}", which the loop sets',
+                place=f"circuit.{kind}",
+                remedy=f"add {parameter}=... to the line .subckt {self.blocks[kind].subckt}",
+            )
+        return values[parameter]
+
+
+def refuse_missing(kinds: tuple[str, ...], blocks: Mapping[str, Block]) -> None:
+    """Refuse a set of blocks that lacks a kind."""
+    missing = sorted(set(kinds) - set(blocks))
+    if missing:
+        raise RequestError("loop.missing-block", f"no block for {', '.join(missing)}", place="circuit")
+
+
+def tone(net: str, wave: Sine, note: str) -> list[Element]:
+    """Drive a net from a generator of 1 ohm: a source without a branch current for the simulator to agree on.
+
+    An ideal voltage source that drives an integrator's capacitor has a branch current of capacitance over step times
+    the rounding of a voltage; at short steps that never settles, and the run dies.
+    """
+    return [
+        CurrentSource(f"i_{net}", net, "0", Sine(wave.amplitude / _GENERATOR_OHMS, wave.frequency), note),
+        Resistor(f"r_{net}", net, "0", _GENERATOR_OHMS, f"generator of {note}"),
+    ]
+
+
+def detector_nets(name: str) -> tuple[str, str]:
+    """Return the pair behind a channel's low-pass."""
+    return f"low_{name}_p", f"low_{name}_n"
+
+
+def detector(channel: Channel, reference: float, place: Placer) -> list[Element]:
+    """Return a channel's reference and dither, its mixer on the coupler's output, and the low-pass behind it."""
+    name, smooth = channel.name, detector_nets(channel.name)
+    mixed = (f"mix_{name}_p", f"mix_{name}_n")
+    return [
+        *tone(f"ref_{name}", Sine(reference, channel.carrier), "reference"),
+        *tone(f"dither_{name}", Sine(channel.dither, channel.carrier), "dither"),
+        place("mixer", name, {"xp": DRIVE[0], "xn": DRIVE[1], "lo": f"ref_{name}", "outp": mixed[0], "outn": mixed[1]}),
+        place("lowpass", name, {"inp": mixed[0], "inn": mixed[1], "outp": smooth[0], "outn": smooth[1]}),
+    ]
+
+
+def grounded(network: Network) -> list[Element]:
+    """Return a source of 0 V for every grounded electrode."""
+    return [
+        VoltageSource(f"v_ground_{label}", electrode_net(label), "0", Dc(0.0), "grounded electrode")
+        for label, role in zip(network.electrode_labels, network.roles, strict=True)
+        if role == "ground"
+    ]
+
+
+def target_source(levels: tuple[float, ...], line: Timeline) -> VoltageSource:
+    """Return what steps through the targets' levels."""
+    return VoltageSource("v_target", TARGET, "0", Steps(levels, line.case, line.ramp), "target: within +1 and -1")
+
+
+def target_current(output: str, siemens: float) -> Transconductance:
+    """Return what draws the target current from the summing node."""
+    note = "target current: the read-out's output is the error"
+    return Transconductance("g_target", "0", output, TARGET, "0", siemens, note)
+
+
+def gates(coupler: Block, line: Timeline, hold: float) -> list[Element]:
+    """Return what holds the coupler for the first `hold` seconds of every case, and what holds the start."""
+    rails = rails_of(coupler)
+    gate = {"width": hold, "period": line.case, "edge": EDGE}
+    begin = Pulse(1.0, 0.0, 2 * _START_EDGE, 2 * line.stop, _START_EDGE)
+    return [
+        VoltageSource("v_hold", "hold", "0", Pulse(rails.positive, rails.negative, **gate), "hold during ramps"),
+        VoltageSource("v_holdn", "holdn", "0", Pulse(rails.negative, rails.positive, **gate), "its complement"),
+        VoltageSource("v_start", START_GATE, "0", begin, "holds the start, then lets go"),
+    ]
+
+
+def rails_of(block: Block) -> Technology:
+    """Return the technology whose rails a block runs from: its own, else that of the transistors it is made of."""
+    return TECHNOLOGIES.get(block.technology) or TECHNOLOGIES["gf180" if block.models == "gf180" else "discrete"]
+
+
+def supplies(blocks: Mapping[str, Block]) -> list[Element]:
+    """Give every kind of block a supply of its own, so that its energy can be told apart."""
+    parts: list[Element] = []
+    for kind, block in sorted(blocks.items()):
+        rails = rails_of(block)
+        parts += [
+            VoltageSource(f"v_vp_{kind}", f"vp_{kind}", "0", Dc(rails.positive), f"supply of {kind}"),
+            VoltageSource(f"v_vn_{kind}", f"vn_{kind}", "0", Dc(rails.negative), f"supply of {kind}"),
+        ]
+    return parts
