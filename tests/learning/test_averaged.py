@@ -145,9 +145,16 @@ def test_a_hinge_is_silent_when_satisfied() -> None:
     moved = averaged_run(flat, only_one, STARTS[:1])
     assert moved.threshold[0] < 1.3
     assert moved.loss[0, 0] == pytest.approx(1.04**2 / 4, rel=0.02)  # one case of four is on the wrong side, by 520 nA
-    still = Task("up", "curve", only_one.task.cases, (1.0, 0.9, 1.0, 0.8), 0.1, scales=Scales(target=1e-9))
-    rest = averaged_run(flat, dataclasses.replace(loop, task=still), STARTS[:1])
-    assert rest.threshold[0] == 1.3 and np.array_equal(rest.controls, STARTS[:1])
+    starts = np.random.default_rng(2).uniform(-0.6, 0.6, (300, 5))
+    outputs = network_outputs(DISC, loop.task, starts)
+    low, high = outputs[:, :3].max(axis=1), outputs[:, 3]
+    # a start that has AND: with the threshold in between every case is right
+    apart = int(np.argmax(np.where(np.abs(high + low) < 500e-9, high - low, 0.0)))
+    assert high[apart] - low[apart] > 10e-9
+    middle = -(high[apart] + low[apart]) / 2 * loop.settings.threshold_resistance
+    for threshold, rests in ((middle, True), (middle - 1.2 * np.sign(middle), False)):
+        rest = averaged_run(DISC, dataclasses.replace(loop, threshold_start=float(threshold)), starts[[apart]])
+        assert (rest.threshold[0] == threshold and np.array_equal(rest.controls, starts[[apart]])) == rests
 
 
 def test_rate_zero_moves_nothing() -> None:
@@ -177,7 +184,7 @@ def test_starts_of_another_shape(starts: np.ndarray) -> None:
 
 @pytest.mark.slow
 def test_a_transient_of_ideal_blocks_follows(tmp_path: Path, osdi_engine: Engine) -> None:
-    """Six epochs of the example: a way of 0.2 V and more is foretold within 30 mV (measured: 16 to 25 mV).
+    """Six epochs of the example: a way of 0.2 V and more is foretold within 50 mV (measured: 10 to 37 mV).
 
     Of these, the history's controls are averages over the last window, not its end; the rest is dither curvature.
     """
@@ -188,6 +195,6 @@ def test_a_transient_of_ideal_blocks_follows(tmp_path: Path, osdi_engine: Engine
     found = np.column_stack([*history["controls"].values(), history["threshold"]])
     begun = np.array([*loop.start, 0.0])
     assert np.linalg.norm(found[-1] - begun) > 0.2
-    assert np.linalg.norm(found - predicted, axis=1).max() < 0.03
+    assert np.linalg.norm(found - predicted, axis=1).max() < 0.05
     still = np.linalg.norm(found[2:] - begun, axis=1)
-    assert (np.linalg.norm(found - predicted, axis=1)[2:] < 0.15 * still).all()
+    assert (np.linalg.norm(found - predicted, axis=1)[2:] < 0.2 * still).all()

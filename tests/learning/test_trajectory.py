@@ -26,7 +26,8 @@ MOVE = 2e-3
 def error_of(network: Network, loop: HomodyneLoop, channels: FloatArray) -> FloatArray:
     """Error of every case, by Kirchhoff's law at the summing node."""
     target = loop.task.target * np.array(loop.task.target_levels)
-    return -R * (network_outputs(network, loop.task, channels[:-1]) + channels[-1] / RB - target)
+    threshold = channels[-1] / loop.settings.threshold_resistance
+    return -R * (network_outputs(network, loop.task, channels[:-1]) + threshold - target)
 
 
 def slope(loss, channels: FloatArray) -> FloatArray:  # type: ignore[no-untyped-def]
@@ -162,8 +163,8 @@ def test_what_counts() -> None:
     assert sizes[2] > 1.2 * sizes[1]
     loud = small_loop(STAR, start=(0.05, 0.1), threshold_dither=float(sizes[1:3].mean()) * RB / R)
     assert (follow(STAR, loud, 30.0).counted[0] == (np.abs(error) >= sizes[2])).all()
-    far = small_loop(STAR, start=(0.05, 0.1), threshold_start=4.0)
-    beyond = np.abs(error_of(STAR, far, np.array([0.05, 0.1, 4.0]))) > 1.45
+    far = small_loop(STAR, start=(0.05, 0.1), threshold_start=1.3, threshold_resistance=8e5)
+    beyond = np.abs(error_of(STAR, far, np.array([0.05, 0.1, 1.3]))) > 1.45
     assert beyond.any() and not follow(STAR, far, 30.0).counted[0, beyond].any()
     still = follow(STAR, small_loop(STAR, start=(0.05, 0.1), dither=0.05), 30.0)  # 2 mV are 0.04 of it
     assert np.isfinite(still.case_angles()).all() and not still.counted.any()
