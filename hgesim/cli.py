@@ -145,7 +145,7 @@ def gradient(
     ] = None,
     points: Annotated[int, typer.Option(help="Random operating points.")] = 50,
     seed: Annotated[int, typer.Option(help="Of the operating points.")] = 0,
-    parts: Annotated[int, typer.Option(help="Points at which the error is taken apart; 0 for none.")] = 10,
+    parts: Annotated[int, typer.Option(help="Points at which blocks are made ideal one by one; 0 for none.")] = 10,
     overrides: Overrides = None,
     engine: EngineName = None,
     force: Force = False,

@@ -66,13 +66,13 @@ def breakdown(
     points: int,
     say: Callable[[str], None],
 ) -> list[dict[str, Any]]:
-    """Return how much each part changes the gradient, medians over the first `points` points that count.
+    """Return how much each part changes the gradient, as medians.
 
-    Each block by its ideal one, alone; the window by one four times as long behind a settling twice as long; with all
-    blocks ideal, the sites' capacitances by none, and what is left against the twin (the contract's own curves: range
-    of the mixers, odd harmonics of their reference; time step); of the twin, for the output, those harmonics by
-    themselves, all tones against one at a time, and
-    those against the exact gradient. Parts act together: they need not add up to the whole.
+    At the first `points` points that count: each block by its ideal one, alone, and calibrated anew; the window by one
+    four times as long behind a settling twice as long; with all blocks ideal, the sites' capacitances by none, and what
+    is left against the twin (the contract's own curves: range of the mixers, odd harmonics of their reference; time
+    step). At all points that count, by the twin: those harmonics by themselves (of the output), all tones against one
+    at a time, and one at a time against the exact gradient. Parts act together: they need not add up to the whole.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def breakdown(
     measured : ndarray, (P, C)
         The whole measurement.
     points : int
-        How many of the first points; 0 for none.
+        How many of the first points; 0 leaves the circuits' parts out.
     say : callable
         Called with a line about each measurement that is done.
 
@@ -93,9 +93,29 @@ def breakdown(
         ``part`` (a key of `PARTS`), ``name``, ``points``, ``angle_deg``, ``relative_error`` and what each is measured
         by, ``how``.
     """
-    keep = np.flatnonzero(reference.counted)[:points]
-    if not len(keep):
-        return []
+    few = np.flatnonzero(reference.counted)[:points]
+    rows = _circuit_parts(tool, loop, reference, measured, few, say) if len(few) else []
+    keep = np.flatnonzero(reference.counted)
+    twin, apart, exact = (table[keep] for table in (reference.dithered, reference.apart, reference.exact))
+    if loop.measured == "output":
+        volts, values = loop.points.take(keep.tolist()).volts, loop.settings
+        switched = dithered_gradient(tool.network, volts, loop.plan, values.dither, reference=values.reference)
+        how = "twin: with the switching reference of the mixers against a pure sine"
+        rows.append(_part("harmonics", switched, twin, how))
+    rows.append(_part("intermodulation", twin, apart, "twin: all tones against one at a time"))
+    rows.append(_part("curvature", apart, exact, "twin: one tone at a time against the exact gradient"))
+    return rows
+
+
+def _circuit_parts(
+    tool: Instrument,
+    loop: OpenLoop,
+    reference: Reference,
+    measured: FloatArray,
+    keep: NDArray[np.int64],
+    say: Callable[[str], None],
+) -> list[dict[str, Any]]:
+    """Measure again with one thing made ideal after the other."""
     few = _some(loop, keep)
     ideal = {kind: get_block(kind, "ideal") for kind in loop.kinds}
 
@@ -104,50 +124,37 @@ def breakdown(
         say(f"{loop.measured}: {name}, {done.run.engine_s:.1f} s")
         return done.gradient
 
-    def part(key: str, one: FloatArray, other: FloatArray, how: str) -> dict[str, Any]:
-        change = compare_gradients(one, other, np.ones(len(one), dtype=bool))
-        return {
-            "part": key,
-            "name": PARTS[key],
-            "points": change.points,
-            "angle_deg": change.angle_deg,
-            "relative_error": change.relative_error,
-            "how": how,
-        }
-
-    whole = measured[keep]
-    rows = []
+    whole, rows = measured[keep], []
     for kind in loop.kinds:
         block = tool.blocks[kind]
         if _same(block, ideal[kind]):
-            rows.append(part(kind, whole, whole, "ideal, or the same circuit as the ideal one"))
+            rows.append(_part(kind, whole, whole, "ideal, or the same circuit as the ideal one"))
             continue
         changed = tool.replace(blocks={**tool.blocks, kind: ideal[kind]})
-        rows.append(part(kind, whole, found(changed, f"ideal_{kind}"), f"{block.technology} against ideal"))
+        rows.append(_part(kind, whole, found(changed, f"ideal_{kind}"), f"{block.technology} against ideal"))
     pace = tool.pace
     slow = tool.replace(pace=dataclasses.replace(pace, beats=_LONGER * pace.beats, release=2 * pace.release))
     long = dataclasses.replace(slow.loop(few.points, loop.measured), settings=loop.settings)
-    rows.append(part("window", whole, found(slow, "longer_window", long), f"against a window {_LONGER} times as long"))
+    rows.append(_part("window", whole, found(slow, "longer_window", long), f"against a window {_LONGER} times as long"))
     perfect = tool.replace(blocks=ideal)
-    still = perfect.replace(site_capacitance=0.0)
-    static = found(still, "ideal_static")
+    static = found(perfect.replace(site_capacitance=0.0), "ideal_static")
     if tool.site_capacitance > 0:
         lagging = found(perfect, "ideal")
-        rows.append(part("network", lagging, static, "with the sites' capacitances against without, all blocks ideal"))
-    twin, apart, exact = (table[keep] for table in (reference.dithered, reference.apart, reference.exact))
-    rows.append(
-        part("contract", static, twin, "all blocks ideal, no capacitances, against the twin with the same dither")
-    )
-    if loop.measured == "output":
-        values = loop.settings
-        switched = dithered_gradient(
-            tool.network, few.points.volts, loop.plan, values.dither, reference=values.reference
-        )
-        how = "twin: with the switching reference of the mixers against a pure sine"
-        rows.append(part("harmonics", switched, twin, how))
-    rows.append(part("intermodulation", twin, apart, "twin: all tones against one at a time"))
-    rows.append(part("curvature", apart, exact, "twin: one tone at a time against the exact gradient"))
-    return rows
+        rows.append(_part("network", lagging, static, "with the sites' capacitances against without, all blocks ideal"))
+    how = "all blocks ideal, no capacitances, against the twin with the same dither"
+    return [*rows, _part("contract", static, reference.dithered[keep], how)]
+
+
+def _part(key: str, one: FloatArray, other: FloatArray, how: str) -> dict[str, Any]:
+    change = compare_gradients(one, other, np.ones(len(one), dtype=bool))
+    return {
+        "part": key,
+        "name": PARTS[key],
+        "points": change.points,
+        "angle_deg": change.angle_deg,
+        "relative_error": change.relative_error,
+        "how": how,
+    }
 
 
 def _some(loop: OpenLoop, keep: NDArray[np.int64]) -> OpenLoop:

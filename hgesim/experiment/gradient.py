@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgesim._version import __version__
+from hgesim.arguments import check_kind, check_whole
 from hgesim.config import load_config
 from hgesim.engine import Verdict
 from hgesim.errors import RequestError
@@ -57,11 +58,7 @@ class Sampling:
     def __post_init__(self) -> None:
         """Refuse what makes no sample."""
         for name, least in (("points", 1), ("seed", 0), ("parts", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise RequestError(
-                    "gradient.bad-count", f"{value!r}", place=f"--{name}", remedy=f"a whole number, at least {least}"
-                )
+            check_whole(getattr(self, name), least, "gradient.bad-count", f"--{name}")
 
 
 @dataclass(frozen=True)
@@ -195,6 +192,9 @@ def measure_gradients(
     EngineError
         When engine, models or compiler are missing.
     """
+    check_kind(experiment, Experiment, "gradient.bad-value", "experiment")
+    check_kind(points, OperatingPoints, "gradient.bad-value", "points")
+    check_kind(sampling, Sampling | None, "gradient.bad-value", "sampling")
     began, sampling, say = time.monotonic(), sampling or Sampling(), tell or (lambda words: None)
     engine, dialect = experiment.engine()
     experiment.refuse_missing_parts(dialect)

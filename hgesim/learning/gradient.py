@@ -60,6 +60,29 @@ class Readings:
     drives: FloatArray
 
 
+def _numbers(values: ArrayLike, shape: tuple[int | None, ...], place: str) -> FloatArray:
+    """Return an array of a shape (None: any length), or refuse what is none."""
+    try:
+        found = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise RequestError("gradient.bad-shape", "not an array of numbers", place=place) from None
+    if len(found.shape) != len(shape) or any(k not in (n, None) for n, k in zip(found.shape, shape, strict=True)):
+        wanted = ", ".join("any" if n is None else str(n) for n in shape)
+        raise RequestError("gradient.bad-shape", f"shape {found.shape}", place=place, remedy=f"({wanted})")
+    return found
+
+
+def _pair(measured: ArrayLike, reference: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return two arrays of vectors that can be held against each other."""
+    try:
+        a, b = np.broadcast_arrays(np.asarray(measured, dtype=float), np.asarray(reference, dtype=float))
+    except (TypeError, ValueError):
+        raise RequestError("gradient.bad-shape", "vectors that cannot be compared", remedy="(..., C) both") from None
+    if a.ndim == 0:
+        raise RequestError("gradient.bad-shape", "a number is no gradient", remedy="(..., C) both")
+    return a, b
+
+
 def read_means(time: ArrayLike, signals: Mapping[str, ArrayLike], loop: OpenLoop, network: Network) -> Readings:
     """Average over each point's window.
 
@@ -100,6 +123,8 @@ def branch_gains(standard: Readings, siemens: float, loop: OpenLoop) -> FloatArr
     loop : OpenLoop
         How it was measured.
     """
+    if not (np.isfinite(siemens) and siemens > 0):
+        raise RequestError("gradient.bad-value", f"{siemens!r} S", place="siemens", remedy="a positive conductance")
     tones = _tones(loop, standard.drives.shape[1] - 1)
     return standard.drives[0] / (tones * np.append(np.full(len(tones) - 1, siemens), 1.0))
 
@@ -128,7 +153,7 @@ def calibrated_gradient(readings: Readings, gains: ArrayLike, loop: OpenLoop) ->
     ndarray, (P, C)
         In A/V for the output, V^2/V for the loss.
     """
-    currents = readings.drives / np.asarray(gains, dtype=float)
+    currents = readings.drives / _numbers(gains, readings.drives.shape[1:], "gains")
     tones = _tones(loop, readings.drives.shape[1] - 1)
     scale = tones[-1] / currents[:, -1:] if loop.measured == "loss" else 1.0
     by_volt = currents[:, :-1] / tones[:-1] * scale
@@ -157,7 +182,8 @@ def exact_gradient(loop: OpenLoop, current: ArrayLike, derivatives: ArrayLike) -
     derivatives : array, (P, C)
         Of that current by the controls, in A/V.
     """
-    return _of_measured(np.asarray(derivatives, dtype=float), _errors(loop, current), loop)
+    rates = _numbers(derivatives, (len(loop.points), None), "derivatives")
+    return _of_measured(rates, _errors(loop, _numbers(current, (len(loop.points),), "current")), loop)
 
 
 def _errors(loop: OpenLoop, current: ArrayLike) -> FloatArray:
@@ -196,11 +222,11 @@ def best_range(loop: OpenLoop, current: ArrayLike, derivatives: ArrayLike) -> fl
     RequestError
         ``gradient.over-range`` when the least of `RANGES` is too much.
     """
-    rates = np.asarray(derivatives, dtype=float)
+    rates = _numbers(derivatives, (len(loop.points), None), "derivatives")
     tones = _tones(loop, rates.shape[1])
     length = np.sqrt(((rates * tones[:-1]) ** 2).sum(axis=1) + tones[-1] ** 2)
     swing = np.abs(rates) @ tones[:-1] + tones[-1]
-    still = np.abs(np.asarray(current, dtype=float) + beside(loop))
+    still = np.abs(_numbers(current, (len(loop.points),), "current") + beside(loop))
     for ohms in sorted({*RANGES, loop.settings.transimpedance}, reverse=True):
         if ohms > loop.settings.transimpedance:
             continue
@@ -222,7 +248,7 @@ def difference_voltages(network: Network, volts: ArrayLike) -> tuple[FloatArray,
     Each point is followed by itself with every control one step higher, then lower. The step is a twentieth of the
     voltage over which a bond's current grows by e, at most 1 mV.
     """
-    table = np.asarray(volts, dtype=float)
+    table = _numbers(volts, (None, network.n_electrodes), "volts")
     step = min(_STEP_IN_SCALES * network.voltage_scale, _MOST_STEP)
     moves = np.zeros((2 * len(network.controls) + 1, network.n_electrodes))
     for count, number in enumerate(network.controls):
@@ -232,7 +258,14 @@ def difference_voltages(network: Network, volts: ArrayLike) -> tuple[FloatArray,
 
 def finite_difference(currents: ArrayLike, step: float, loop: OpenLoop) -> FloatArray:
     """Return central differences of what a loop measures, (P, C), from currents at `difference_voltages`."""
-    table = np.asarray(currents, dtype=float).reshape(len(loop.points), -1)
+    flat = _numbers(currents, (None,), "currents")
+    if not len(flat) or len(flat) % len(loop.points) or len(flat) // len(loop.points) % 2 == 0:
+        raise RequestError(
+            "gradient.bad-shape", f"{len(flat)} currents for {len(loop.points)} points", remedy="2 C + 1 for each"
+        )
+    if not (np.isfinite(step) and step > 0):
+        raise RequestError("gradient.bad-value", f"{step!r} V", place="step", remedy="a positive voltage")
+    table = flat.reshape(len(loop.points), -1)
     values = table if loop.measured == "output" else _errors(loop, table.T).T ** 2
     return np.asarray((values[:, 1::2] - values[:, 2::2]) / (2.0 * step))
 
@@ -247,7 +280,7 @@ def gradient_angle(measured: ArrayLike, reference: ArrayLike) -> FloatArray:
     measured, reference : array, (..., C)
         Vectors; 90 degree where one is zero.
     """
-    a, b = (np.asarray(vector, dtype=float) for vector in (measured, reference))
+    a, b = _pair(measured, reference)
     long = [np.linalg.norm(vector, axis=-1, keepdims=True) for vector in (a, b)]
     u, v = (vector / np.where(length > 0, length, 1.0) for vector, length in zip((a, b), long, strict=True))
     angle = 2.0 * np.arctan2(np.linalg.norm(u - v, axis=-1), np.linalg.norm(u + v, axis=-1))
@@ -256,14 +289,14 @@ def gradient_angle(measured: ArrayLike, reference: ArrayLike) -> FloatArray:
 
 def gradient_error(measured: ArrayLike, reference: ArrayLike) -> FloatArray:
     """Return ``|measured - reference| / |reference|`` of vectors (..., C); not finite where the reference is zero."""
-    a, b = np.asarray(measured, dtype=float), np.asarray(reference, dtype=float)
+    a, b = _pair(measured, reference)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.linalg.norm(a - b, axis=-1) / np.linalg.norm(b, axis=-1))
 
 
 def counted_points(exact: ArrayLike) -> NDArray[np.bool_]:
     """Tell which points count, (P,): those whose gradient's norm is at least a tenth of the median one."""
-    norms = np.linalg.norm(np.asarray(exact, dtype=float), axis=-1)
+    norms = np.linalg.norm(_numbers(exact, (None, None), "exact"), axis=-1)
     return np.asarray((norms > 0) & (norms >= _SHARE * np.median(norms)))
 
 
@@ -299,12 +332,13 @@ def compare_gradients(measured: ArrayLike, reference: ArrayLike, counted: ArrayL
     Raises
     ------
     RequestError
-        ``gradient.nothing-counts`` when there are none.
+        ``gradient.nothing-counts`` when there are none; ``gradient.bad-shape``.
     """
-    keep = np.asarray(counted, dtype=bool)
+    b = _numbers(reference, (None, None), "reference")
+    a, keep = _numbers(measured, b.shape, "measured"), _numbers(counted, b.shape[:1], "counted") > 0
     if not keep.any():
         raise RequestError("gradient.nothing-counts", "every gradient is zero", remedy="other operating points")
-    a, b = np.asarray(measured, dtype=float)[keep], np.asarray(reference, dtype=float)[keep]
+    a, b = a[keep], b[keep]
     angles, errors = gradient_angle(a, b), gradient_error(a, b)
     norms = np.linalg.norm(b, axis=1, keepdims=True)
     columns = ((a / norms).T, (b / norms).T)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hgesim.arguments import check_kind, check_real
 from hgesim.blocks import Block
 from hgesim.blocks.transfer import CONTRACT
 from hgesim.circuit import Element, Resistor, Steps, VoltageSource, electrode_net
@@ -131,6 +132,10 @@ class OpenLoop:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be wired."""
+        kinds = {"points": OperatingPoints, "plan": TonePlan, "timeline": Timeline, "settings": LoopSettings}
+        for name, kind in kinds.items():
+            check_kind(getattr(self, name), kind, "loop.bad-value", f"loop.{name}")
+        check_real(self.release, "loop.bad-time", "loop.release")
         if self.measured not in MEASURED:
             raise RequestError(
                 "gradient.unknown-quantity", f'"{self.measured}"', remedy=nearest(str(self.measured), MEASURED)

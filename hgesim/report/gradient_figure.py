@@ -100,7 +100,7 @@ def parts_figure(record: Record) -> Figure | None:
     if not names:
         return None
     figure = new_figure(10.4, 1.1 + 0.42 * len(names))
-    grid = figure.subplots(1, 2, sharey=True, gridspec_kw={"wspace": 0.06})
+    grid = figure.subplots(1, 2, sharey=True, gridspec_kw={"wspace": 0.12})
     figure.subplots_adjust(0.15, 0.62 / figure.get_figheight(), 0.985, 1 - 0.4 / figure.get_figheight())
     fields = (("relative_error", 100.0, "Relative error", "%"), ("angle_deg", 1.0, "Angle", "degree"))
     for axes, (key, factor, title, unit) in zip(grid, fields, strict=True):

@@ -173,17 +173,19 @@ def _parts(record: Record) -> str:
     if drawn is None:
         return ""
     caption = (
-        "What each part changes, medians over the points taken apart. Blocks: the measurement as it was against the "
-        "same with that block ideal. Logarithmic axes; 0 where nothing changes."
+        "What each part changes, as medians. Blocks: the measurement as it was against the same with that block "
+        "ideal, calibrated anew. Logarithmic axes; 0 where nothing changes."
     )
     words = (
-        "The parts act together and may cancel: they need not add up to the whole. Intermodulation and dither "
-        "curvature belong to the network under this dither and would be there with perfect electronics."
+        "The parts act together and may cancel: they need not add up to the whole. A block's gain, and its phase at a "
+        "carrier, are calibrated away and not in its part; what they would do is in the figures without calibration. "
+        "Intermodulation and dither curvature belong to the network under this dither and would be there with perfect "
+        "electronics."
     )
     rows = [
         (
             f"{text(row, 'name')} ({of})",
-            text(row, "how"),
+            f"{text(row, 'how')}, {whole(real(row, 'points'))} points",
             _degrees(real(row, "angle_deg")),
             _percent(real(row, "relative_error")),
         )

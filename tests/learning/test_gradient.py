@@ -147,6 +147,9 @@ def test_points_are_checked() -> None:
 def test_an_open_loop_is_checked() -> None:
     loop = open_loop()
     for changes, code in (
+        ({"plan": None}, "loop.bad-value"),
+        ({"points": VOLTS}, "loop.bad-value"),
+        ({"release": "long"}, "loop.bad-time"),
         ({"measured": "power"}, "gradient.unknown-quantity"),
         ({"release": 0.0}, "loop.bad-time"),
         ({"release": 1.0}, "loop.bad-time"),
@@ -163,3 +166,30 @@ def test_an_open_loop_is_checked() -> None:
         short.channels(small_star())
     with pytest.raises(RequestError, match="missing-block"):
         loop.elements(small_star(), {})
+
+
+def test_shapes_that_do_not_fit_are_refused() -> None:
+    loop, network = open_loop(), small_star()
+    readings = Readings(np.zeros(3), np.ones((3, 3)))
+    calls = (
+        lambda: compare_gradients(SLOPES, SLOPES[:2], [True] * 3),
+        lambda: compare_gradients(SLOPES, SLOPES, [True] * 2),
+        lambda: compare_gradients("no", SLOPES, [True] * 3),  # type: ignore[arg-type]
+        lambda: gradient_angle(SLOPES, np.ones(3)),
+        lambda: gradient_error(1.0, 2.0),
+        lambda: gradient_error("no", [1.0]),  # type: ignore[arg-type]
+        lambda: counted_points([1.0]),
+        lambda: best_range(loop, CURRENT[:2], SLOPES),
+        lambda: best_range(loop, CURRENT, SLOPES[:2]),
+        lambda: exact_gradient(loop, CURRENT, SLOPES[0]),
+        lambda: calibrated_gradient(readings, np.ones(2), loop),
+        lambda: difference_voltages(network, VOLTS[0]),
+        lambda: finite_difference(np.ones(14), 1e-3, loop),
+        lambda: finite_difference(np.ones(6), 1e-3, loop),
+    )
+    for call in calls:
+        with pytest.raises(RequestError, match="bad-shape"):
+            call()
+    for senseless in (lambda: branch_gains(readings, 0.0, loop), lambda: finite_difference(np.ones(15), 0.0, loop)):
+        with pytest.raises(RequestError, match="bad-value"):
+            senseless()
