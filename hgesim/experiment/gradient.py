@@ -37,7 +37,7 @@ from hgesim.learning import (
 from hgesim.learning.gradient import beside
 from hgesim.loop import OpenLoop, OperatingPoints
 from hgesim.loop.open_loop import MEASURED
-from hgesim.network import write_network
+from hgesim.network import Network, write_network
 from hgesim.seeds import generator
 
 __all__ = ["GradientRun", "Sampling", "gradient", "measure_gradients", "random_points"]
@@ -165,7 +165,8 @@ def measure_gradients(
 
     Each quantity is measured at all points in one transient, in a range of its own, calibrated by resistors. Beside
     the measured gradient stand the exact one (adjoint), that of the twin with the same dither, and central differences
-    of the same netlist. At the first points every block in turn is replaced by its ideal one.
+    of the same netlist. At the first points every block in turn is replaced by its ideal one. The loss is the squared
+    error; the gate of a hinge, which lets it through or not, is left out.
 
     Parameters
     ----------
@@ -199,7 +200,7 @@ def measure_gradients(
     engine, dialect = experiment.engine()
     experiment.refuse_missing_parts(dialect)
     tool = _instrument(experiment, engine, dialect, Path(out))
-    plans = [_plan(tool, points, measured) for measured in MEASURED]
+    loops = [_ranged(tool, points, measured) for measured in MEASURED]
     folder = claim_folder(Path(out), force=force)
     config = experiment.config
     write_json({**config.model_dump(mode="json"), "sampling": dataclasses.asdict(sampling)}, folder / "config.json")
@@ -208,6 +209,7 @@ def measure_gradients(
     try:
         beside_points = tool.beside_points(points, "differences")
         say(f"network alone: {len(beside_points[0])} operating points")
+        plans = [(loop, _reference(tool.network, loop)) for loop in loops]
         figures = [_measure(tool, plan, beside_points, sampling, folder, say) for plan in plans]
         result |= _join(figures) | {"verdict": str(Verdict.OK), "message": ""}
     except InvalidRun as bad:
@@ -237,30 +239,39 @@ def _instrument(experiment: Experiment, engine: Any, dialect: str, out: Path) ->
     )
 
 
-def _plan(tool: Instrument, points: OperatingPoints, measured: str) -> tuple[OpenLoop, Reference]:
-    """Choose the range, and work out what is right, before anything runs."""
-    network = tool.network
+def _ranged(tool: Instrument, points: OperatingPoints, measured: str) -> OpenLoop:
+    """Choose the range before anything runs; refuse what cannot be measured."""
     if measured == "output":  # the current itself: no target is drawn from it, no threshold added
         points = dataclasses.replace(points, targets=(), thresholds=())
-    volts = np.array(points.volts)
-    tool.loop(points, measured).channels(network)
-    current, slopes, _ = network.output_and_gradient(volts)
-    slopes = slopes[:, list(network.controls)]
+    tool.loop(points, measured).channels(tool.network)
+    current, slopes = _expected(tool.network, points)
     loop = tool.ranged(points, measured, current, slopes)
-    exact = exact_gradient(loop, current, slopes)
-    counted = counted_points(exact)
-    if not counted.any():
+    if not counted_points(exact_gradient(loop, current, slopes)).any():
         raise RequestError("gradient.nothing-counts", "every gradient is zero", remedy="other operating points")
-    if measured == "output":
-        twins = [dithered_gradient(network, volts, loop.plan, loop.settings.dither, apart=way) for way in (False, True)]
+    return loop
+
+
+def _expected(network: Network, points: OperatingPoints) -> tuple[FloatArray, FloatArray]:
+    """Return the output current, (P,), and its exact derivatives by the controls, (P, C)."""
+    current, slopes, _ = network.output_and_gradient(np.array(points.volts))
+    return current, slopes[:, list(network.controls)]
+
+
+def _reference(network: Network, loop: OpenLoop) -> Reference:
+    """Work out what is right at every point, and what to calibrate with: what is typical of the points that count."""
+    current, slopes = _expected(network, loop.points)
+    exact, volts, still = exact_gradient(loop, current, slopes), loop.points.volts, beside(loop)
+    counted = counted_points(exact)
+    if loop.measured == "output":
+        values = loop.settings.dither
+        twins = [dithered_gradient(network, volts, loop.plan, values, apart=way) for way in (False, True)]
     else:
-        still = beside(loop)
         twins = [
             dithered_loss_gradient(network, volts, loop.plan, loop.settings, still, apart=way) for way in (False, True)
         ]
-    error = float(np.median(np.abs(loop.settings.transimpedance * (current + beside(loop)))))
-    siemens = float(np.median(np.linalg.norm(slopes, axis=1))) / np.sqrt(slopes.shape[1])
-    return loop, Reference(exact, twins[0], twins[1], counted, float(siemens), error)
+    error = float(np.median(np.abs(loop.settings.transimpedance * (current + still)[counted])))
+    siemens = float(np.median(np.linalg.norm(slopes[counted], axis=1)) / np.sqrt(slopes.shape[1]))
+    return Reference(exact, twins[0], twins[1], counted, siemens, error)
 
 
 def _measure(

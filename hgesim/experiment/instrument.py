@@ -31,7 +31,7 @@ from hgesim.netlist import write_files
 from hgesim.network import Network
 from hgesim.waveforms import save_waveforms, to_dataset
 
-__all__ = ["Instrument", "InvalidRun", "Measurement", "Pace"]
+__all__ = ["Instrument", "InvalidRun", "Measurement", "Pace", "in_range"]
 
 FloatArray = NDArray[np.float64]
 

@@ -19,6 +19,7 @@ __all__ = [
     "RANGES",
     "Comparison",
     "Readings",
+    "beside",
     "best_range",
     "branch_gains",
     "calibrated_gradient",
