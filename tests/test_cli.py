@@ -120,17 +120,13 @@ def test_learn_says_what_happened_and_is_quiet_off_a_terminal(tmp_path: Path, os
     assert rebuilt.returncode == 0 and (tmp_path / "run" / "report.html").exists()
 
 
-def test_gradient_says_how_good_it_is(tmp_path: Path, osdi_engine: Engine) -> None:
-    quick = ["--set", "circuit.technology=ideal", "--set", "network.dopants=6", "--set", "network.electrodes=5"]
-    done = hgesim("gradient", AND, "--out", tmp_path / "out", "--points", 1, "--parts", 0, *quick)
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
-    assert len(lines) == 3 and lines[0].startswith("gradient of the output, medians of ")
-    assert lines[1].startswith("gradient of the loss") and (tmp_path / "out" / "report.html").is_file()
-    again = hgesim("gradient", AND, "--out", tmp_path / "out", "--points", 1, *quick)
-    assert "--force" in one_line(again, "folder.exists")
+def test_gradient_refuses_in_one_line(tmp_path: Path, osdi_engine: Engine) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").touch()
+    assert "--force" in one_line(hgesim("gradient", AND, "--out", tmp_path / "full", *QUICK), "folder.exists")
     assert "--points" in one_line(hgesim("gradient", AND, "--out", tmp_path / "b", "--points", 0), "gradient.bad-count")
     assert "--along" in one_line(hgesim("gradient", AND), "gradient.bad-request")
+    assert list(tmp_path.iterdir()) == [tmp_path / "full"]
 
 
 def test_doctor_json() -> None:
