@@ -233,7 +233,7 @@ def test_gf180_measures_gradients_to_a_degree_and_two_percent(tmp_path: Path, os
 
 @pytest.mark.slow
 def test_the_curvature_of_20_mV_at_77_K_is_a_part_of_its_own(tmp_path: Path, osdi_engine: Engine) -> None:
-    """8 to 10 % of the gradient, told also where no circuit is taken apart; at 5 mV a sixteenth of it."""
+    """About a tenth of the gradient, told also where no circuit is taken apart; at 5 mV nearly a sixteenth of that."""
     found = {}
     for dither in ("20 mV", "5 mV"):
         settings = [*DEVICE, "circuit.technology=ideal", f'loop.dither="{dither}"']
