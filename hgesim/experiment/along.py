@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hgesim.config import Config, parse_config
+from hgesim.config import Config, idle_keys, parse_config
 from hgesim.errors import RequestError
 from hgesim.experiment.build import make_loop
 from hgesim.experiment.folder import RESULT, write_json
@@ -121,11 +121,16 @@ def stored_loop(run: Run) -> tuple[HomodyneLoop, Network]:
     place = run.folder / "config.json"
     try:
         data = json.loads(place.read_text(encoding="utf-8"))
-        config = parse_config({section: values for section, values in data.items() if section != "design"})
+        told = data.get("given", True)
+        config = parse_config({name: _counting(name, data[name]) for name in Config.model_fields if name in data})
     except (OSError, ValueError, AttributeError):
         raise RequestError(
             "run.no-settings", "no readable config.json", place=str(run.folder), remedy="give the folder of a run"
         ) from None
+    if not told:
+        raise RequestError(
+            "run.no-settings", "its design was made in Python", place=str(place), remedy="take learning_trajectory"
+        )
     network = read_network(run.folder / "network.json")
     try:
         task, start = _stored_task(run.result, config), tuple(run.result["attempts"][-1]["start"])
@@ -134,6 +139,12 @@ def stored_loop(run: Run) -> tuple[HomodyneLoop, Network]:
             "run.incomplete", "result.json lacks cases or start", place=str(run.folder), remedy="run it again"
         ) from None
     return dataclasses.replace(make_loop(config, network, task), start=start), network
+
+
+def _counting(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what a stored section only holds because all keys are stored."""
+    idle = idle_keys(section, values)
+    return {key: value for key, value in values.items() if value is not None and key not in idle}
 
 
 def _stored_task(result: Mapping[str, Any], config: Config) -> Task:
