@@ -66,6 +66,22 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Machine-readabl
 
 
 @app.command()
+def factors(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
+    """List the non-idealities: key in [nonideal], unit, a typical size and its source, place and draw."""
+    from dataclasses import asdict
+
+    from hgesim.nonideal import FACTORS
+
+    if as_json:
+        print(json.dumps([asdict(factor) for factor in FACTORS.values()], indent=1))
+        return
+    for factor in FACTORS.values():
+        size = " ".join(filter(None, (f"{factor.typical:g}", factor.unit)))
+        print(f"nonideal.{factor.name:24s}{size:>12s}  {factor.distribution}, {factor.draw}")
+        print(f"    {factor.place}\n    typical: {factor.source}")
+
+
+@app.command()
 def netlist(
     config: ConfigFile,
     out: Annotated[

@@ -21,6 +21,7 @@ __all__ = [
     "EngineConfig",
     "LoopConfig",
     "NetworkConfig",
+    "NonidealConfig",
     "TaskConfig",
     "idle_keys",
     "load_config",
@@ -200,6 +201,25 @@ class CircuitConfig(_Section):
         return {kind: value for kind in kinds if (value := getattr(self, kind)) is not None}
 
 
+class NonidealConfig(_Section):
+    """What is not ideal (`hgesim.nonideal.FACTORS`; ``hgesim factors`` lists places, typical sizes and sources).
+
+    * ``seed`` of the chip, ``corner`` of the foundry's transistors (NMOS, PMOS: typical, fast, slow) and the
+      ``distribution`` of what is drawn; ``"fixed"`` gives every place the size itself, with its sign.
+    * Drawn inside of the blocks: ``mismatch`` (in units of the foundry's).
+    """
+
+    seed: int = Field(default=0, ge=0)
+    corner: Literal["tt", "ff", "ss", "fs", "sf"] = "tt"
+    distribution: Literal["normal", "uniform", "fixed"] = "normal"
+    mismatch: Number = 0.0
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """Return the size of each factor."""
+        return self.model_dump(exclude={"seed", "corner", "distribution"})
+
+
 class EngineConfig(_Section):
     """The simulator.
 
@@ -223,6 +243,7 @@ class Config(_Section):
     task: TaskConfig = TaskConfig()
     loop: LoopConfig = LoopConfig()
     circuit: CircuitConfig = CircuitConfig()
+    nonideal: NonidealConfig = NonidealConfig()
     engine: EngineConfig = EngineConfig()
 
 

@@ -219,3 +219,18 @@ def test_a_time_out_is_no_result(tmp_path: Path, osdi_engine: Engine) -> None:
 def test_help_names_the_exit_codes() -> None:
     text = hgesim("--help").stdout
     assert all(word in text for word in ("learnt", "2 wrong request", "130"))
+
+
+def test_factors_are_listed_with_unit_and_source() -> None:
+    done = hgesim("factors", "--json")
+    listed = {row["name"]: row for row in json.loads(done.stdout)}
+    assert done.returncode == 0 and listed["mismatch"]["typical"] == 1.0 and "fets_mm" in listed["mismatch"]["source"]
+    shown = hgesim("factors").stdout
+    assert all(f"nonideal.{name} " in shown and row["place"] in shown for name, row in listed.items())
+
+
+def test_a_factor_that_is_not_there_is_one_line() -> None:
+    assert '"mismatch"' in one_line(hgesim("netlist", AND, *QUICK, "--set", "nonideal.mismach=1"), "config.unknown-key")
+    assert "nonideal.mismatch" in one_line(
+        hgesim("netlist", AND, *QUICK, "--set", "nonideal.mismatch=-1"), "nonideal.out-of-range"
+    )

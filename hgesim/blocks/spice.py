@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hgesim.errors import RequestError
 from hgesim.names import check_label
 
-__all__ = ["Subckt", "foundry", "header_of", "instances", "model_names", "read_subckts", "transistors_of"]
+__all__ = ["Subckt", "cards", "foundry", "header_of", "instances", "model_names", "read_subckts", "transistors_of"]
 
 _CARDS = frozenset({".subckt", ".ends", ".model", ".param", ".func"})
 _TOP_CARDS = frozenset({".subckt", ".model"})
@@ -92,7 +92,7 @@ def _refuse(number: int, line: str, why: str, place: str) -> RequestError:
     )
 
 
-def _logical_lines(text: str, place: str) -> Iterator[tuple[int, str]]:
+def cards(text: str, place: str) -> Iterator[tuple[int, str]]:
     """Yield number and text of each card, continuations joined, comments dropped, lower case."""
     number, card = 0, ""
     for i, raw in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
@@ -152,7 +152,7 @@ def read_subckts(text: str, place: str) -> tuple[Subckt, ...]:
     """
     found: list[Subckt] = []
     stack: list[tuple[Subckt, list[tuple[int, str]]]] = []
-    for number, line in _logical_lines(text, place):
+    for number, line in cards(text, place):
         _check(number, line, bool(stack), place)
         if line.startswith(".subckt"):
             stack.append((_opening(number, line, bool(stack), place), []))
@@ -228,7 +228,7 @@ def transistors_of(subckt: Subckt, known: Mapping[str, int]) -> int:
 def model_names(text: str, place: str) -> tuple[str, ...]:
     """Return the names of the ``.model`` cards that are visible in the whole deck."""
     names, depth = [], 0
-    for _, line in _logical_lines(text, place):
+    for _, line in cards(text, place):
         depth += line.startswith(".subckt") - line.startswith(".ends")
         if depth == 0 and line.startswith(".model"):
             names.append(line.split()[1])

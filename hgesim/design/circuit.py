@@ -43,6 +43,8 @@ _LETTERS: dict[type, str] = {
     BlockInstance: "x",
 }
 
+_CORNERS = ("typical", "ff", "ss", "fs", "sf")
+
 _NET_FIELDS = (
     "a", "b", "level_a", "level_b", "plus", "minus", "into", "out_of", "held", "gate", "body", "state", "out", "level",
     "potential",
@@ -104,12 +106,17 @@ class Circuit:
         Of the electronics, in kelvin.
     bond_temperature : float
         Of the network's hopping bonds and diodes, in kelvin: a parameter of theirs, not of the simulator.
+    corner : str
+        Section of the foundry's model file: ``"typical"``, ``"ff"``, ``"ss"``, ``"fs"`` or ``"sf"``.
+    remarks : tuple of str
+        Lines for the head of a deck.
 
     Raises
     ------
     RequestError
         ``names.*`` for a title, note, element, net or parameter that is unsafe or collides; ``design.wrong-letter``,
-        ``design.reserved-net``, ``design.wrong-ports``, ``design.bad-temperature``, ``design.unknown-probe``.
+        ``design.reserved-net``, ``design.wrong-ports``, ``design.bad-temperature``, ``design.unknown-corner``,
+        ``design.unknown-probe``.
     """
 
     title: str
@@ -119,10 +126,15 @@ class Circuit:
     guess: tuple[tuple[str, float], ...] = ()
     temperature: float = 300.0
     bond_temperature: float = 77.0
+    corner: str = "typical"
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check names, nets, temperatures and probes: nothing unsafe or meaningless gets as far as a netlist."""
-        check_remark(self.title, place="title")
+        for line in (self.title, *self.remarks):
+            check_remark(line, place="title")
+        if self.corner not in _CORNERS:
+            raise RequestError("design.unknown-corner", f'"{self.corner}"', remedy=nearest(self.corner, _CORNERS))
         for element in self.elements:
             _check_element(element)
         check_unique([element.name for element in self.elements], place="elements")

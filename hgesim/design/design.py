@@ -18,7 +18,8 @@ from hgesim.design.start import held_start
 from hgesim.errors import RequestError, nearest
 from hgesim.loop import HomodyneLoop
 from hgesim.loop.wiring import DRIVE, ERROR, TARGET, THRESHOLD
-from hgesim.network import Network
+from hgesim.network import Gf180Nmos, Network
+from hgesim.nonideal import CORNERS, Nonideal, deviate
 
 __all__ = ["Design", "block_set"]
 
@@ -63,6 +64,8 @@ class Design:
         From every site to ground, in farad.
     temperature : float
         Of the electronics, in kelvin.
+    nonideal : Nonideal
+        What is not ideal, and the seed of the chip; nothing by default.
 
     Examples
     --------
@@ -77,6 +80,7 @@ class Design:
     probes: tuple[str, ...] = ()
     site_capacitance: float = 20e-15
     temperature: float = 300.0
+    nonideal: Nonideal = field(default_factory=Nonideal)
     _circuit: Circuit = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -104,13 +108,15 @@ class Design:
     def _expand(self) -> Circuit:
         loop, network, blocks = self.loop, self.network, self.blocks
         held, guess = held_start(network, loop.start_voltages(network))
+        self._refuse_corner()
+        elements = (
+            *network_elements(network, self.site_capacitance),
+            *held,
+            *loop.elements(network, blocks),
+        )
         return Circuit(
             title=f"{loop.rule} learning of {loop.task.name} by {network.n_sites} sites",
-            elements=(
-                *network_elements(network, self.site_capacitance),
-                *held,
-                *loop.elements(network, blocks),
-            ),
+            elements=deviate(elements, self.nonideal),
             analysis=Transient(loop.timeline.stop, loop.plan.step),
             probes=tuple(
                 dict.fromkeys(
@@ -128,7 +134,29 @@ class Design:
             guess=guess,
             temperature=self.temperature,
             bond_temperature=network.temperature,
+            corner=CORNERS[self.nonideal.corner],
+            remarks=(f"Not ideal: {self.nonideal}.",) if self.nonideal else (),
         )
+
+    def _refuse_corner(self) -> None:
+        """Refuse a corner that changes nothing, or the device: the exact solution knows typical transistors only."""
+        corner = self.nonideal.corner
+        if corner == "tt":
+            return
+        if any(isinstance(law, Gf180Nmos) for law in self.network.bond_laws):
+            raise RequestError(
+                "nonideal.no-law",
+                "the exact solution of GF180 bonds is that of typical transistors",
+                place="nonideal.corner",
+                remedy='leave it at "tt"',
+            )
+        if not any(block.models == "gf180" for block in self.blocks.values()):
+            raise RequestError(
+                "nonideal.no-effect",
+                "no block of this design has GF180 transistors",
+                place="nonideal.corner",
+                remedy='leave it at "tt", or set circuit.technology to "gf180"',
+            )
 
     @property
     def circuit(self) -> Circuit:
@@ -162,7 +190,8 @@ class Design:
 
     def _canonical(self) -> tuple[Any, ...]:
         blocks = sorted((kind, block.subckt, all_subckts([block])) for kind, block in self.blocks.items())
-        return (self.network.digest, self.loop, blocks, self.probes, self.site_capacitance, self.temperature)
+        given = (self.network.digest, self.loop, blocks, self.probes, self.site_capacitance, self.temperature)
+        return (*given, self.nonideal) if self.nonideal else given
 
     def __hash__(self) -> int:
         """Hash by content."""
@@ -170,8 +199,10 @@ class Design:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle by what was given: a view of a mapping cannot be pickled."""
-        given = (self.network, self.loop, dict(self.blocks), self.probes, self.site_capacitance, self.temperature)
-        return Design, given
+        blocks = dict(self.blocks)
+        return Design, (
+            self.network, self.loop, blocks, self.probes, self.site_capacitance, self.temperature, self.nonideal,
+        )  # fmt: skip
 
     def __eq__(self, other: object) -> bool:
         """Compare by content."""
@@ -188,6 +219,7 @@ class Design:
             f"  blocks   {kinds}; {self.circuit.transistors} transistors\n"
             f"  carriers {' '.join(f'{f:g}' for f in plan.carriers)} Hz; beat {plan.beat:g} s, step {plan.step:.3g} s\n"
             f"  time     {line.epochs} epochs of {line.cases} cases of {line.case:g} s: {line.stop:g} s"
+            + (f"\n  chip     {self.nonideal}" if self.nonideal else "")
         )
 
     def replace(self, **changes: Any) -> Design:

@@ -26,6 +26,7 @@ from hgesim.loop import (
     sphere_task,
 )
 from hgesim.network import DiscParameters, Network, dopant_disc, read_network
+from hgesim.nonideal import Nonideal
 from hgesim.seeds import generator
 
 __all__ = ["build_design", "build_network", "build_task", "draw_start", "located", "make_loop"]
@@ -164,6 +165,9 @@ def build_design(config: Config, folder: Path = Path()) -> Design:
         _blocks(config.circuit, folder),
         site_capacitance=config.network.site_capacitance,
         temperature=config.circuit.temperature,
+        nonideal=Nonideal(
+            config.nonideal.sizes, config.nonideal.seed, config.nonideal.corner, config.nonideal.distribution
+        ),
     )
 
 

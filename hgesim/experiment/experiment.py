@@ -221,6 +221,8 @@ class Experiment:
         seeds = {"loop": self.config.loop.seed}
         if self.config.network.file is None:
             seeds["network"] = self.config.network.seed
+        if self.design.nonideal:
+            seeds["nonideal"] = self.design.nonideal.seed
         chosen = {"devices": self.config.network.chosen_from, "starts": self.config.loop.chosen_from}
         return {
             "engine": about,

@@ -52,6 +52,7 @@ def run_figures(design: Design, run: RunResult) -> dict[str, Any]:
         "rule": loop.rule,
         "technology": design.technology,
         "ideal_parts": _ideal_parts(design),
+        "nonideal": design.nonideal.on,
         "design": design.digest,
         "signals": design.signals,
         "plan": _plan(loop, design),

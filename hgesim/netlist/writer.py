@@ -103,6 +103,7 @@ def _header(circuit: Circuit, dialect: str) -> list[str]:
         f"* Written by hgesim {__version__}, dialect {dialect}. Run in this folder: ngspice -n -b deck.cir",
         f"* Needs: {'; '.join(needs)}.",
         "* Nets: mu_ potential and eps_ level of a site, el_ electrode, err output of the read-out.",
+        *(f"* {remark}" for remark in circuit.remarks),
     ]
 
 
@@ -111,7 +112,7 @@ def _models(circuit: Circuit) -> list[str]:
         return []
     return [
         ".include models/design.ngspice",
-        ".lib models/sm141064.ngspice typical",
+        f".lib models/sm141064.ngspice {circuit.corner}",
         "* the foundry file draws mismatch by default",
         ".param sw_stat_global=0 sw_stat_mismatch=0",
         "",

@@ -1,0 +1,145 @@
+"""One chip's own version of a block: its subcircuits written anew for one instance, with that instance's values."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from hgesim.blocks import Block, Cell
+from hgesim.blocks.spice import cards, foundry, model_names
+from hgesim.errors import RequestError
+from hgesim.names import MAX_LENGTH
+from hgesim.nonideal.chip import Nonideal
+from hgesim.nonideal.transistors import PELGROM, wrapper
+from hgesim.units import spice_number
+
+__all__ = ["INSIDE", "own_block"]
+
+# Factors that act inside of blocks.
+INSIDE = ("mismatch",)
+
+_PART = re.compile(r"(\S+) +(\S+) +(\S+) +(\{[^}]*\}|'[^']*'|[^\s={}']+)( .*)?")
+
+
+def own_block(block: Block, instance: str, chip: Nonideal) -> tuple[Block, set[str]]:
+    """Write a block anew for one instance.
+
+    Parameters
+    ----------
+    block : Block
+        The nominal one.
+    instance : str
+        Name of the instance. A part is drawn by its path, such as ``x_mixer_e1``, ``xm``, ``xt1``.
+    chip : Nonideal
+        What is on.
+
+    Returns
+    -------
+    block : Block
+        With names of its own; the given one where no factor touches it.
+    touched : set of str
+        Names of the factors that changed something.
+
+    Raises
+    ------
+    RequestError
+        ``nonideal.no-law`` for a foundry transistor without coefficients, ``nonideal.unreadable-part`` for a resistor
+        or capacitor without a plain value, ``nonideal.nested`` for subcircuits defined inside of one.
+    """
+    if not any(chip.size(name) for name in INSIDE):
+        return block, set()
+    work = _Work(block, chip, dict(_definitions(block)))
+    name = work.write(block.subckt, (instance,))
+    if not work.touched:
+        return block, set()
+    cells = (*(wrapper(model) for model in sorted(work.wrappers)), *_model_cards(block.uses))
+    text = f"* {block.subckt} as it is in {instance}\n" + "\n".join(work.lines) + "\n"
+    return dataclasses.replace(block, subckt=name, text=text, uses=cells), work.touched
+
+
+def _definitions(item: Block | Cell) -> Iterator[tuple[str, list[str]]]:
+    """Yield each subcircuit that a block can use, with its cards."""
+    for cell in item.uses:
+        yield from _definitions(cell)
+    place = item.subckt if isinstance(item, Block) else item.name
+    inside: list[str] = []
+    for number, card in cards(item.text, place):
+        if card.startswith(".subckt") and inside:
+            raise RequestError(
+                "nonideal.nested",
+                f"line {number} defines a subcircuit inside of one",
+                place=place,
+                remedy="move it out",
+            )
+        if inside or card.startswith(".subckt"):
+            inside.append(card)
+        if card.startswith(".ends"):
+            yield inside[0].split()[1], inside[:-1]
+            inside = []
+
+
+def _model_cards(uses: tuple[Cell, ...]) -> Iterator[Cell]:
+    """Yield the cells that define models, which every instance may share."""
+    for cell in uses:
+        if model_names(cell.text, cell.name):
+            yield cell
+        else:
+            yield from _model_cards(cell.uses)
+
+
+@dataclass
+class _Work:
+    """What grows while a block is written anew."""
+
+    block: Block
+    chip: Nonideal
+    known: dict[str, list[str]]
+    lines: list[str] = field(default_factory=list)
+    wrappers: set[str] = field(default_factory=set)
+    touched: set[str] = field(default_factory=set)
+
+    def write(self, subckt: str, path: tuple[str, ...]) -> str:
+        """Write a subcircuit and, before it, those it uses; return its new name."""
+        name = _name(subckt, path)
+        head, *body = self.known[subckt]
+        lines = [head.replace(f".subckt {subckt}", f".subckt {name}", 1)]
+        for card in body:
+            lines += self._card(card, path)
+        self.lines += [*lines, f".ends {name}"]
+        return name
+
+    def _card(self, card: str, path: tuple[str, ...]) -> list[str]:
+        if card.startswith("x"):
+            return [self._instance(card, path)]
+        return [card]
+
+    def _instance(self, card: str, path: tuple[str, ...]) -> str:
+        words = re.sub(r"\s*=\s*", "=", card).split()
+        at = max(k for k, word in enumerate(words) if "=" not in word and word != "params:")
+        used, place = words[at], (*path, words[0])
+        if used in self.known:
+            words[at] = self.write(used, place)
+        elif foundry(used) and self.chip.size("mismatch"):
+            if used not in PELGROM:
+                raise RequestError(
+                    "nonideal.no-law",
+                    f"no mismatch coefficients for {used}, which {'/'.join(place)} is",
+                    place="nonideal.mismatch",
+                    remedy=f"use {', '.join(PELGROM)}, or set it to 0",
+                )
+            draws = (f"{key}={spice_number(self.chip.draw('mismatch', *place, key))}" for key in ("zvth", "zk"))
+            words[at:] = [f"drawn_{used}", *words[at + 1 :], *draws]
+            self.wrappers.add(used)
+            self.touched.add("mismatch")
+        return " ".join(words)
+
+
+def _name(subckt: str, path: tuple[str, ...]) -> str:
+    """Return the name of a subcircuit at a place: readable, and of the length that a name may have."""
+    name = "_".join((subckt, "of", *path)).lower()
+    if len(name) <= MAX_LENGTH:
+        return name
+    return f"{subckt[:40]}_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
