@@ -68,10 +68,11 @@ class Dc:
 
 @dataclass(frozen=True)
 class Sine:
-    """``amplitude sin(2 pi frequency t)``: volt, hertz."""
+    """``amplitude sin(2 pi frequency t + phase)``: volt (of a current source ampere), hertz, radian."""
 
     amplitude: float
     frequency: float
+    phase: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -232,7 +233,7 @@ class BlockInstance:
 
 @dataclass(frozen=True)
 class StartServo:
-    """Holds net `held` at `value` volt while net `gate` is at 1 V: pushes a current like the excess into `into`.
+    """Holds net `held` at `value` volt while net `gate` is at 1 V: pushes `siemens` times the excess into `into`.
 
     Behind an integrator this gives the operating point at time 0 a feedback that capacitors alone do not give it.
     """
@@ -243,6 +244,7 @@ class StartServo:
     value: float
     gate: str
     note: str = ""
+    siemens: float = 1e-6
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ ElectronVolt = Annotated[float, _quantity("eV")]
 Siemens = Annotated[float, _quantity("S")]
 Farad = Annotated[float, _quantity("F")]
 Ohm = Annotated[float, _quantity("Ohm")]
+Degree = Annotated[float, _quantity("deg")]
 Number = Annotated[float, _quantity("")]
 
 
@@ -206,13 +207,38 @@ class NonidealConfig(_Section):
 
     * ``seed`` of the chip, ``corner`` of the foundry's transistors (NMOS, PMOS: typical, fast, slow) and the
       ``distribution`` of what is drawn; ``"fixed"`` gives every place the size itself, with its sign.
-    * Drawn inside of the blocks: ``mismatch`` (in units of the foundry's).
+    * Inside of the blocks: ``mismatch`` (in units of the foundry's sigma), ``resistor_tolerance``,
+      ``resistor_spread``, ``capacitor_tolerance`` and ``capacitor_spread`` (relative; each its own, all together).
+    * Integrators: ``integrator_offset`` (V), ``integrator_leak`` (S), ``dielectric_absorption`` (share).
+    * Read-out, loss, mixers: ``readout_offset``, ``loss_offset`` and ``mixer_offset`` (V), ``readout_gain`` and
+      ``mixer_gain`` (relative), ``readout_bandwidth`` (Hz; 0 leaves it out).
+    * Tones and supplies: ``dither_spread`` and ``reference_spread`` (of amplitudes, relative), ``reference_phase``
+      (deg), ``reference_frequency`` and ``reference_feedthrough`` (relative), ``supply`` (relative).
     """
 
     seed: int = Field(default=0, ge=0)
     corner: Literal["tt", "ff", "ss", "fs", "sf"] = "tt"
     distribution: Literal["normal", "uniform", "fixed"] = "normal"
     mismatch: Number = 0.0
+    resistor_tolerance: Number = 0.0
+    resistor_spread: Number = 0.0
+    capacitor_tolerance: Number = 0.0
+    capacitor_spread: Number = 0.0
+    integrator_leak: Siemens = 0.0
+    dielectric_absorption: Number = 0.0
+    readout_offset: Volt = 0.0
+    loss_offset: Volt = 0.0
+    mixer_offset: Volt = 0.0
+    integrator_offset: Volt = 0.0
+    readout_gain: Number = 0.0
+    mixer_gain: Number = 0.0
+    readout_bandwidth: Hertz = 0.0
+    dither_spread: Number = 0.0
+    reference_spread: Number = 0.0
+    reference_phase: Degree = 0.0
+    reference_frequency: Number = 0.0
+    reference_feedthrough: Number = 0.0
+    supply: Number = 0.0
 
     @property
     def sizes(self) -> dict[str, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from hgesim._version import __version__
 from hgesim.blocks import all_subckts
 from hgesim.circuit import (
@@ -36,7 +38,6 @@ DIALECTS = ("osdi", "b-source")
 
 _ZERO_CELSIUS = 273.15
 _CASE = "case_number"
-_SERVO_SIEMENS = "1e-06"
 # At short steps rounding of a gate's charge over the step is more than the default picoampere in a source that drives
 # gates: Newton then never agrees and the run dies. Network potentials are voltages and do not feel this tolerance.
 _TRANSIENT_OPTIONS = ["* sources that drive gates converge to 1 nA", ".options abstol=1e-09"]
@@ -141,7 +142,7 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
         lines = [f"{element.name} {nets} {spice_number(element.siemens)}"]
     elif isinstance(element, StartServo):
         excess = f"v({element.held})-({spice_number(element.value)})"
-        lines = [f"{element.name} 0 {element.into} i={_SERVO_SIEMENS}*v({element.gate})*({excess})"]
+        lines = [f"{element.name} 0 {element.into} i={spice_number(element.siemens)}*v({element.gate})*({excess})"]
     elif isinstance(element, StartSwitch):
         lines = [f"{element.name} {element.a} {element.b} {element.gate} 0 startsw"]
     else:
@@ -154,7 +155,8 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
 def _steady(wave: Dc | Sine) -> str:
     if isinstance(wave, Dc):
         return f"dc {spice_number(wave.value)}"
-    return f"sin(0 {spice_number(wave.amplitude)} {spice_number(wave.frequency)})"
+    late = f" 0 0 {spice_number(math.degrees(wave.phase))}" if wave.phase else ""
+    return f"sin(0 {spice_number(wave.amplitude)} {spice_number(wave.frequency)}{late})"
 
 
 def _voltage(source: VoltageSource, analysis: Transient | CaseSweep) -> list[str]:

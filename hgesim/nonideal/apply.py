@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from hgesim.circuit import BlockInstance, Element
+from hgesim.circuit import (
+    BlockInstance,
+    Capacitor,
+    CurrentSource,
+    Dc,
+    Element,
+    Pulse,
+    Resistor,
+    Sine,
+    StartServo,
+    Transconductance,
+    VoltageSource,
+)
 from hgesim.errors import RequestError
 from hgesim.nonideal.chip import Nonideal
 from hgesim.nonideal.own import own_block
 
 __all__ = ["deviate"]
 
+# Port in series with which an offset voltage stands.
+_OFFSETS = {"readout": "inp", "loss": "e", "mixer": "xp", "integrator": "inp"}
+_POLE_OHMS = 1e3
+# An offset before an integrator is what its start has to be held against: 100 mV behind 200 kOhm of a low-pass are half
+# a microampere, for which this servo is off by half a millivolt.
+_SERVO_SIEMENS = 1e-3
+
 
 def deviate(elements: Iterable[Element], chip: Nonideal) -> tuple[Element, ...]:
     """Return the elements of a circuit as they are on a chip.
+
+    What belongs to a block is found by the ports at its nets: supplies at ``vp`` and ``vn``, references at a mixer's
+    ``lo``, dithers at an integrator's ``dither``, clocks at a coupler's ``hold`` and ``holdn``.
 
     Parameters
     ----------
@@ -26,7 +50,7 @@ def deviate(elements: Iterable[Element], chip: Nonideal) -> tuple[Element, ...]:
     Returns
     -------
     tuple of Element
-        The same elements where nothing is on.
+        The same elements where nothing is on; new ones follow the element they belong to.
 
     Raises
     ------
@@ -36,15 +60,9 @@ def deviate(elements: Iterable[Element], chip: Nonideal) -> tuple[Element, ...]:
     given = tuple(elements)
     if not chip.sizes:
         return given
-    touched: set[str] = set()
-    changed: list[Element] = []
-    for element in given:
-        if isinstance(element, BlockInstance):
-            own, here = own_block(element.block, element.name, chip)
-            touched |= here
-            element = element if own is element.block else dataclasses.replace(element, block=own)
-        changed.append(element)
-    idle = [name for name in dict(chip.sizes) if name not in touched]
+    work = _Work(chip, _roles(given))
+    changed = tuple(part for element in given for part in work.deviate(element))
+    idle = [name for name in dict(chip.sizes) if name not in work.touched]
     if idle:
         raise RequestError(
             "nonideal.no-effect",
@@ -52,4 +70,129 @@ def deviate(elements: Iterable[Element], chip: Nonideal) -> tuple[Element, ...]:
             place=f"nonideal.{idle[0]}",
             remedy="leave it out, or choose other blocks (circuit.technology)",
         )
-    return tuple(changed)
+    return changed
+
+
+def _roles(elements: tuple[Element, ...]) -> dict[str, str]:
+    """Return which role each net has at the blocks: ``supply``, ``clock``, ``reference`` or ``dither``."""
+    roles = {"vp": "supply", "vn": "supply", "hold": "clock", "holdn": "clock", "lo": "reference", "dither": "dither"}
+    return {
+        net: roles[port]
+        for element in elements
+        if isinstance(element, BlockInstance)
+        for port, net in element.nets.items()
+        if port in roles
+    }
+
+
+@dataclass
+class _Work:
+    """The chip, the roles of nets, and the factors that have changed something so far."""
+
+    chip: Nonideal
+    roles: dict[str, str]
+    touched: set[str] = field(default_factory=set)
+
+    def deviate(self, element: Element) -> list[Element]:
+        """Return what stands in the place of an element."""
+        if isinstance(element, BlockInstance):
+            return self._block(element)
+        if isinstance(element, CurrentSource) and isinstance(element.wave, Sine):
+            return [self._tone(element, element.wave)]
+        if isinstance(element, VoltageSource):
+            return [self._supply(element)]
+        if isinstance(element, StartServo):
+            return [dataclasses.replace(element, siemens=_SERVO_SIEMENS)]
+        return [element]
+
+    def _draw(self, factor: str, place: str) -> float:
+        size = self.chip.draw(factor, place)
+        if self.chip.size(factor):
+            self.touched.add(factor)
+        return size
+
+    def _relative(self, factor: str, place: str) -> float:
+        return 1.0 + self._draw(factor, place)
+
+    def _supply(self, source: VoltageSource) -> VoltageSource:
+        role, wave = self.roles.get(source.plus), source.wave
+        if not self.chip.size("supply") or role not in ("supply", "clock"):
+            return source
+        scale = self._relative("supply", "")
+        if isinstance(wave, Dc):
+            return dataclasses.replace(source, wave=Dc(wave.value * scale))
+        if isinstance(wave, Pulse):
+            wave = dataclasses.replace(wave, high=wave.high * scale, low=wave.low * scale)
+        return dataclasses.replace(source, wave=wave)
+
+    def _tone(self, source: CurrentSource, wave: Sine) -> CurrentSource:
+        role, name = self.roles.get(source.into), source.name
+        if role == "dither":
+            wave = dataclasses.replace(wave, amplitude=wave.amplitude * self._relative("dither_spread", name))
+        elif role == "reference":
+            wave = Sine(
+                wave.amplitude * self._relative("reference_spread", name),
+                wave.frequency * self._relative("reference_frequency", name),
+                wave.phase + math.radians(self._draw("reference_phase", name)),
+            )
+        return dataclasses.replace(source, wave=wave)
+
+    def _block(self, placed: BlockInstance) -> list[Element]:
+        own, touched = own_block(placed.block, placed.name, self.chip)
+        self.touched |= touched
+        placed = placed if own is placed.block else dataclasses.replace(placed, block=own)
+        around: list[Element] = []
+        kind = placed.block.kind
+        if kind == "mixer":
+            placed = self._mixer(placed, around)
+        if kind == "readout":
+            placed = self._readout(placed, around)
+        if kind in _OFFSETS and (offset := self._draw(f"{kind}_offset", placed.name)):
+            # at the read-out's current input it is the output electrode that stands at the offset
+            placed = self._series(placed, _OFFSETS[kind], -offset if kind == "readout" else offset, around)
+        return [placed, *around]
+
+    def _mixer(self, placed: BlockInstance, around: list[Element]) -> BlockInstance:
+        """Put gain error and feed-through before a mixer: currents into 1 ohm between the old net and the new one."""
+        name, note = placed.name.removeprefix("x_"), placed.note
+        signal, minus = placed.nets["xp"], placed.nets["xn"]
+        if self.chip.size("mixer_gain"):
+            new, gain = f"{name}_gain", self._relative("mixer_gain", placed.name)
+            around += [
+                Transconductance(f"g_{new}", new, minus, signal, minus, gain, f"gain error of {note}"),
+                Resistor(f"r_{new}", new, minus, 1.0, f"gain error of {note}"),
+            ]
+            signal = new
+        if self.chip.size("reference_feedthrough"):
+            new, part = f"{name}_feed", self._draw("reference_feedthrough", placed.name)
+            around += [
+                Transconductance(f"g_{new}", new, signal, placed.nets["lo"], "0", part, f"feed-through of {note}"),
+                Resistor(f"r_{new}", new, signal, 1.0, f"feed-through of {note}"),
+            ]
+            signal = new
+        return _rewired(placed, xp=signal)
+
+    def _readout(self, placed: BlockInstance, around: list[Element]) -> BlockInstance:
+        if self.chip.size("readout_gain"):
+            scale = self._relative("readout_gain", placed.name)
+            transimpedance = placed.parameters.get("rf", dict(placed.block.parameters)["rf"])
+            placed = dataclasses.replace(placed, parameters={**placed.parameters, "rf": transimpedance * scale})
+        if self.chip.size("readout_bandwidth"):
+            corner = self._draw("readout_bandwidth", placed.name)
+            out, new, note = placed.nets["out"], f"{placed.name.removeprefix('x_')}_fast", f"pole of {placed.note}"
+            around += [
+                Resistor(f"r_{new}", new, out, _POLE_OHMS, note),
+                Capacitor(f"c_{new}", out, "0", 1.0 / (2.0 * math.pi * _POLE_OHMS * corner), note),
+            ]
+            placed = _rewired(placed, out=new)
+        return placed
+
+    def _series(self, placed: BlockInstance, port: str, volt: float, around: list[Element]) -> BlockInstance:
+        """Put a voltage in series with a port, which sees its net raised by so much."""
+        new = f"{placed.name.removeprefix('x_')}_offset"
+        around.append(VoltageSource(f"v_{new}", new, placed.nets[port], Dc(volt), f"offset of {placed.note}"))
+        return _rewired(placed, **{port: new})
+
+
+def _rewired(placed: BlockInstance, **nets: str) -> BlockInstance:
+    return dataclasses.replace(placed, nets={**placed.nets, **nets})

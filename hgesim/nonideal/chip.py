@@ -87,9 +87,9 @@ class Nonideal:
         return dict(self.sizes).get(name, 0.0)
 
     def draw(self, name: str, *place: str) -> float:
-        """Return the deviation of one place: the size of the factor times a number of unit standard deviation."""
+        """Return the deviation of one place: the size times a number of unit standard deviation if it is drawn."""
         size = self.size(name)
-        if not size or self.distribution == "fixed":
+        if not size or not FACTORS[name].drawn or self.distribution == "fixed":
             return size
         random = generator(self.seed, "nonideal", name, *place)
         if self.distribution == "normal":
@@ -118,8 +118,8 @@ def _check(name: str, size: float, distribution: str) -> None:
             place=place,
             remedy='0 or more; for a sign, set nonideal.distribution to "fixed"',
         )
-    least = -factor.most if factor.drawn else factor.least
+    least = -factor.most if factor.drawn and distribution == "fixed" else factor.least
     if not least <= size <= factor.most:
         raise RequestError(
-            "nonideal.out-of-range", f"{size:g}", place=place, remedy=f"between {factor.least:g} and {factor.most:g}"
+            "nonideal.out-of-range", f"{size:g}", place=place, remedy=f"between {least:g} and {factor.most:g}"
         )

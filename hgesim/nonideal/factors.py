@@ -9,7 +9,7 @@ __all__ = ["CORNERS", "FACTORS", "Factor"]
 # Sections of the foundry's model file for each corner: first letter NMOS, second PMOS.
 CORNERS = {"tt": "typical", "ff": "ff", "ss": "ss", "fs": "fs", "sf": "sf"}
 
-_CHIP, _TIME = "once per chip", "in time"
+_CHIP = "once per chip"
 _DRAWN, _EXACT = "drawn", "as given"
 
 
@@ -55,19 +55,115 @@ class Factor:
 
 
 _FOUNDRY = "GF180MCU model file sm141064.ngspice"
+_TL072 = "TL072 data sheet, input offset 3 mV typical, 10 mV at most"
+_AD633 = "AD633 data sheet"
+_ONE_PERCENT = "parts of 1 percent, taken as three standard deviations"
+
+
+def _drawn(name: str, place: str, unit: str, typical: float, source: str, most: float = 1e30) -> Factor:
+    return Factor(name, place, unit, _DRAWN, _CHIP, typical, source, 0.0, most)
+
+
+def _exact(name: str, place: str, unit: str, typical: float, source: str, limits: tuple[float, float]) -> Factor:
+    return Factor(name, place, unit, _EXACT, _CHIP, typical, source, *limits)
+
 
 FACTORS: dict[str, Factor] = {
     factor.name: factor
     for factor in (
-        Factor(
+        _drawn(
             "mismatch",
             "threshold voltage and mobility of every GF180 transistor of the blocks, in units of the foundry's sigma",
             "",
-            _DRAWN,
-            _CHIP,
             1.0,
             f"{_FOUNDRY}, section fets_mm; law of Pelgrom, Duinmaijer, Welbers, IEEE JSSC 24 (1989) 1433",
-            most=10.0,
+            10.0,
+        ),
+        _drawn(
+            "resistor_tolerance", "every resistor inside of the blocks, each its own", "", 0.0033, _ONE_PERCENT, 0.5
+        ),
+        _drawn(
+            "resistor_spread",
+            "all resistors inside of the blocks together",
+            "",
+            0.05,
+            f"{_FOUNDRY}, section res_statistical, sheet resistance of ppolyf_u_1k",
+            0.5,
+        ),
+        _drawn(
+            "capacitor_tolerance", "every capacitor inside of the blocks, each its own", "", 0.0033, _ONE_PERCENT, 0.5
+        ),
+        _drawn(
+            "capacitor_spread",
+            "all capacitors inside of the blocks together",
+            "",
+            0.033,
+            f"{_FOUNDRY}, sections mimcap_ss and mimcap_ff: 10 percent, taken as three standard deviations",
+            0.5,
+        ),
+        _exact(
+            "integrator_leak",
+            "conductance across each capacitor of the integrators: a decay of the controls",
+            "S",
+            1e-11,
+            "WIMA MKP 4 data sheet, insulation of 100 GOhm at least",
+            (0.0, 1e-3),
+        ),
+        _exact(
+            "dielectric_absorption",
+            "share of the capacitance of the integrators that charges in 1, 10 and 100 ms, a third each",
+            "",
+            1e-3,
+            "WIMA technical information, polypropylene 0.05 to 0.1 percent; model of Dow, IRE Trans. EC-7 (1958) 17",
+            (0.0, 0.5),
+        ),
+        _drawn("readout_offset", "voltage at which the read-out holds the output electrode", "V", 3e-3, _TL072),
+        _drawn("loss_offset", "input of the loss: it adds to the error", "V", 5e-3, f"{_AD633}, input offset"),
+        _drawn("mixer_offset", "signal input of every mixer", "V", 5e-3, f"{_AD633}, input offset"),
+        _drawn("integrator_offset", "input of every integrator: a constant false gradient", "V", 3e-3, _TL072),
+        _drawn("readout_gain", "transimpedance of the read-out, relative", "", 0.0033, _ONE_PERCENT, 0.5),
+        _drawn("mixer_gain", "gain of every mixer, relative", "", 0.0025, f"{_AD633}, scale factor error", 0.5),
+        _exact(
+            "readout_bandwidth",
+            "frequency of a pole behind the read-out",
+            "Hz",
+            2e5,
+            "the GF180 read-out of circuits/gf180, 214 kHz",
+            (0.0, 1e12),
+        ),
+        _drawn("dither_spread", "amplitude of every dither, relative", "", 0.0033, _ONE_PERCENT, 0.5),
+        _drawn("reference_spread", "amplitude of every mixer's reference, relative", "", 0.0033, _ONE_PERCENT, 0.5),
+        _drawn(
+            "reference_phase",
+            "phase of every mixer's reference against its dither",
+            "deg",
+            0.6,
+            "reference path of the mixer of circuits/discrete at 10 kHz",
+            180.0,
+        ),
+        _drawn(
+            "reference_frequency",
+            "frequency of every mixer's reference against its dither, relative: the phase slips",
+            "",
+            5e-5,
+            "crystal oscillators of 50 ppm, where reference and dither do not share one",
+            0.1,
+        ),
+        _drawn(
+            "reference_feedthrough",
+            "share of its reference that each mixer finds at its signal input",
+            "",
+            3e-3,
+            f"{_AD633}, feed-through of an input",
+            1.0,
+        ),
+        _exact(
+            "supply",
+            "deviation of all supply voltages and clocks, relative",
+            "",
+            -0.05,
+            "regulators of 5 percent",
+            (-0.5, 0.5),
         ),
     )
 }

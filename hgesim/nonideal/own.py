@@ -19,7 +19,18 @@ from hgesim.units import spice_number
 __all__ = ["INSIDE", "own_block"]
 
 # Factors that act inside of blocks.
-INSIDE = ("mismatch",)
+INSIDE = (
+    "mismatch",
+    "resistor_tolerance",
+    "resistor_spread",
+    "capacitor_tolerance",
+    "capacitor_spread",
+    "integrator_leak",
+    "dielectric_absorption",
+)
+# Time constants of the slow charge in a capacitor, s: its recovery is near to 1/t over decades, which branches a decade
+# apart give (Dow, IRE Trans. Electronic Computers EC-7 (1958) 17). These are the decades of an epoch.
+_SLOW = (1e-3, 1e-2, 1e-1)
 
 _PART = re.compile(r"(\S+) +(\S+) +(\S+) +(\{[^}]*\}|'[^']*'|[^\s={}']+)( .*)?")
 
@@ -114,7 +125,46 @@ class _Work:
     def _card(self, card: str, path: tuple[str, ...]) -> list[str]:
         if card.startswith("x"):
             return [self._instance(card, path)]
+        if card[0] in "rc":
+            card = self._part(card, path)
+        # those that integrate have the parameter c of the block, which the loop reckons with
+        if card[0] == "c" and self.block.kind == "integrator" and len(path) == 1 and re.search(r"[{'(*]c\b", card):
+            return [card, *self._losses(card)]
         return [card]
+
+    def _part(self, card: str, path: tuple[str, ...]) -> str:
+        """Scale a resistor or capacitor by its own deviation and by the one that all on the chip have."""
+        kind = {"r": "resistor", "c": "capacitor"}[card[0]]
+        own, common = f"{kind}_tolerance", f"{kind}_spread"
+        if not (self.chip.size(own) or self.chip.size(common)):
+            return card
+        name, a, b, value, rest = _read(card, path)
+        scale = (1.0 + self.chip.draw(own, *path, name)) * (1.0 + self.chip.draw(common))
+        if scale <= 0:
+            raise RequestError(
+                "nonideal.out-of-range",
+                f"{'/'.join((*path, name))} would be {scale:.2g} times its value",
+                place=f"nonideal.{own}",
+                remedy="a smaller deviation, or another seed",
+            )
+        self.touched |= {factor for factor in (own, common) if self.chip.size(factor)}
+        nominal = value.strip("{}'")
+        return f"{name} {a} {b} {{({nominal})*{spice_number(scale)}}}{rest}"
+
+    def _losses(self, card: str) -> list[str]:
+        """Return what stands beside an integrator's capacitor: its leak, and branches that charge slowly."""
+        name, a, b, value, _ = _read(card, (self.block.subckt,))
+        farads, lines = value.strip("{}'"), []
+        if leak := self.chip.draw("integrator_leak"):
+            self.touched.add("integrator_leak")
+            lines.append(f"rleak_{name} {a} {b} {spice_number(1.0 / leak)}")
+        if share := self.chip.draw("dielectric_absorption"):
+            self.touched.add("dielectric_absorption")
+            for k, slow in enumerate(_SLOW):
+                part = f"({farads})*{spice_number(share / len(_SLOW))}"
+                node = f"slow{k}_{name}"
+                lines += [f"c{node} {a} {node} {{{part}}}", f"r{node} {node} {b} {{{spice_number(slow)}/({part})}}"]
+        return lines
 
     def _instance(self, card: str, path: tuple[str, ...]) -> str:
         words = re.sub(r"\s*=\s*", "=", card).split()
@@ -135,6 +185,20 @@ class _Work:
             self.wrappers.add(used)
             self.touched.add("mismatch")
         return " ".join(words)
+
+
+def _read(card: str, path: tuple[str, ...]) -> tuple[str, str, str, str, str]:
+    """Return name, two nets, value and the rest of a resistor's or capacitor's card."""
+    found = _PART.fullmatch(card)
+    if found is None:
+        raise RequestError(
+            "nonideal.unreadable-part",
+            f'"{card[:60]}" has no plain value',
+            place="/".join(path),
+            remedy="write name, two nets and a number or {expression}",
+        )
+    name, a, b, value, rest = found.groups()
+    return name, a, b, value, rest or ""
 
 
 def _name(subckt: str, path: tuple[str, ...]) -> str:

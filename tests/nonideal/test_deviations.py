@@ -1,0 +1,305 @@
+"""Offsets, gains, tones, passive parts and supplies: what each does to a block, against the formula of its place."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.linalg import expm
+from small_designs import simulate, small_loop, small_star
+
+from hgesim.blocks import get_block
+from hgesim.circuit import (
+    BlockInstance,
+    Capacitor,
+    CurrentSource,
+    Dc,
+    Element,
+    Pulse,
+    Resistor,
+    Sine,
+    StartServo,
+    Transconductance,
+    VoltageSource,
+)
+from hgesim.design import Circuit, Design, Transient, block_set
+from hgesim.engine import Engine, RawData
+from hgesim.errors import RequestError
+from hgesim.nonideal import FACTORS, Nonideal, deviate
+from hgesim.nonideal.own import own_block
+
+FIXED = {"distribution": "fixed"}
+RAILS = tuple(VoltageSource(f"v_{net}", net, "0", Dc(volt)) for net, volt in (("vp", 1.65), ("vn", -1.65)))
+
+
+def design(chip: Nonideal, technology: str = "ideal") -> Design:
+    network = small_star()
+    return Design(network, small_loop(network), block_set(technology), nonideal=chip)
+
+
+def placed(kind: str, technology: str = "ideal", **nets: str) -> BlockInstance:
+    block = get_block(kind, technology)
+    return BlockInstance(f"x_{kind}", block, {port: nets.get(port, port) for port in block.ports}, note=kind)
+
+
+def bench(parts: list[Element], probes: tuple[str, ...], stop: float = 1e-4, step: float = 1e-6) -> Circuit:
+    return Circuit("bench", (*RAILS, *parts), Transient(stop, step), probes)
+
+
+def run(parts: list[Element], chip: Nonideal, probes: tuple[str, ...], where: tuple, **times: float) -> RawData:
+    folder, engine = where
+    return simulate(bench([*deviate(parts, chip)], probes, **times), folder, engine)
+
+
+@pytest.fixture
+def where(tmp_path: Path, ngspice: Engine) -> tuple[Path, Engine]:
+    return tmp_path, ngspice
+
+
+def source(net: str, wave: object) -> VoltageSource:
+    return VoltageSource(f"v_{net}_in", net, "0", wave)
+
+
+@pytest.mark.parametrize("name", [name for name in FACTORS if name != "mismatch"])
+def test_each_factor_changes_the_deck_and_only_where_it_belongs(name: str) -> None:
+    chip = Nonideal({name: FACTORS[name].typical}, seed=2)
+    nominal, made = design(Nonideal()).netlist(), design(chip).netlist()
+    assert made == design(chip).netlist() != nominal
+    new = set(instance_lines(made)) - set(instance_lines(nominal))
+    places = {
+        "resistor": r"x_lowpass|x_integrator|x_coupler",
+        "capacitor": r"x_lowpass|x_integrator|x_coupler",
+        "integrator": r"x_integrator|v_integrator",
+        "dielectric": r"x_integrator",
+        "readout": r"x_readout|[vrc]_readout",
+        "loss": r"x_loss|v_loss",
+        "mixer": r"x_mixer|[vrg]_mixer",
+        "dither": r"i_dither",
+        "reference": r"i_ref|x_mixer|[rg]_mixer",
+        "supply": r"v_v[pn]_|v_hold",
+    }
+    found = {line for line in new if re.match(places[name.split("_")[0]], line)}
+    assert found and all(line.startswith("b_start_") for line in new - found)
+
+
+def instance_lines(text: str) -> list[str]:
+    """Elements of a deck, those of subcircuits left out."""
+    lines, depth = [], 0
+    for line in text.splitlines():
+        depth += line.startswith(".subckt")
+        if not depth and line[:1].isalpha():
+            lines.append(line)
+        depth -= line.startswith(".ends")
+    return lines
+
+
+def test_offsets_are_seen_at_the_inputs(where: tuple) -> None:
+    chip = Nonideal({"readout_offset": 7e-3, "loss_offset": 30e-3}, **FIXED)
+    parts = [placed("readout", inp="el"), Resistor("r_in", "el", "0", 1e6)]
+    parts += [placed("loss", e="zero"), VoltageSource("v_zero", "zero", "0", Dc(0.0))]
+    raw = run(parts, chip, ("el", "out", "outp", "outn"), where)
+    assert raw["v(el)"][-1] == pytest.approx(7e-3, rel=1e-4)
+    assert raw["v(out)"][-1] == pytest.approx(7e-3 * 2e6 / 1e6, rel=1e-3)  # -rf times the current counted into inp
+    square = 0.94 * 30e-3 * math.tanh(30e-3 / 0.126)
+    assert raw["v(outp)"][-1] - raw["v(outn)"][-1] == pytest.approx(square, rel=1e-3)
+
+
+def test_an_integrator_with_an_offset_runs_away_at_offset_over_time_constant(where: tuple) -> None:
+    chip = Nonideal({"integrator_offset": -4e-3}, **FIXED)
+    ports = {"inp": "zero", "inn": "zero", "dither": "zero", "out": "c"}
+    start = StartServo("b_start", "zero_free", "c", 0.0, "gate")
+    parts: list[Element] = [
+        placed("integrator", **{**ports, "inp": "zero_free"}),
+        Resistor("r_free", "zero_free", "zero", 1e3),
+        VoltageSource("v_zero", "zero", "0", Dc(0.0)),
+        VoltageSource("v_gate", "gate", "0", Pulse(1.0, 0.0, 2e-8, 1.0, 1e-8)),
+        start,
+    ]
+    raw = run(parts, chip, ("c",), where, stop=4e-3, step=1e-5)
+    time, held = np.asarray(raw.values[:, 0]), np.asarray(raw["v(c)"])
+    slope = np.polyfit(time[time > 1e-4], held[time > 1e-4], 1)[0]
+    assert abs(held[0]) < 5e-3
+    assert slope == pytest.approx(4e-3 / 16e-3, rel=0.01)  # v = -1/(rc) times the integral of v(inp,inn)
+
+
+def test_a_leak_makes_the_integrator_decay_with_its_time_constant(where: tuple) -> None:
+    leak, farads = 1e-6, 4e-9  # 4 ms
+    chip = Nonideal({"integrator_leak": leak}, **FIXED)
+    ports = {"inp": "zero_free", "inn": "zero", "dither": "zero", "out": "c"}
+    parts: list[Element] = [
+        placed("integrator", **ports),
+        Resistor("r_free", "zero_free", "zero", 2e5),
+        VoltageSource("v_zero", "zero", "0", Dc(0.0)),
+        VoltageSource("v_gate", "gate", "0", Pulse(1.0, 0.0, 2e-8, 1.0, 1e-8)),
+        StartServo("b_start", "zero_free", "c", 0.5, "gate"),
+    ]
+    raw = run(parts, chip, ("c",), where, stop=8e-3, step=1e-5)
+    time, held = np.asarray(raw.values[:, 0]), np.asarray(raw["v(c)"])
+    assert held[0] == pytest.approx(0.5, abs=0.02)
+    assert np.abs(held - held[0] * np.exp(-time * leak / farads)).max() < 2e-3
+
+
+def test_absorbed_charge_comes_back(where: tuple) -> None:
+    """A step of charge: the slow branches draw the voltage down by their shares, with their own time constants."""
+    share, charge, farads = 0.3, 2e-9, 4e-9
+    block = get_block("integrator", "ideal")
+    own, touched = own_block(block, "x_i", Nonideal({"dielectric_absorption": share}, **FIXED))
+    assert touched == {"dielectric_absorption"}
+    lines = [line for line in own.text.splitlines() if re.match(r"[cr]slow\d_c1|c1 ", line)]
+    assert len(lines) == 7
+    values = {"c": farads}
+    parts: list[Element] = [VoltageSource("v_zero", "m", "0", Dc(0.0))]
+    for line in lines:
+        name, a, b, value = line.split(" ", 3)
+        number = float(eval(value.strip("{}"), {}, values))
+        kind = Capacitor if name[0] == "c" else Resistor
+        parts.append(kind(f"{name[0]}_{name[1:]}", a, b, number))
+    parts.append(Resistor("r_dc", "out", "0", 1e12))
+    for sign, begin in ((1.0, 1e-5), (-1.0, 2e-5)):  # 10 us of current from 10 us on
+        drive = f"drive_{int(begin * 1e6)}"
+        parts.append(source(drive, Pulse(0.0, sign * charge / 1e-5, begin, 1.0, 1e-7)))
+        parts.append(Transconductance(f"g_{drive}", "out", "0", drive, "0", 1.0))
+    raw = simulate(bench(parts, ("out",), stop=0.1, step=1e-4), *where)
+    time, held = np.asarray(raw.values[:, 0]), np.asarray(raw["v(out)"])
+    # oracle: the four capacitors' charges as a linear system
+    caps = np.array([farads, *[farads * share / 3] * 3])
+    rates = 1 / np.array([1e-3, 1e-2, 1e-1])
+    flow = np.zeros((4, 4))
+    for k in range(3):
+        conductance = caps[k + 1] * rates[k]
+        flow[0, 0] -= conductance / caps[0]
+        flow[0, k + 1] += conductance / caps[k + 1]
+        flow[k + 1, 0] += conductance / caps[0]
+        flow[k + 1, k + 1] -= conductance / caps[k + 1]
+    for at in (1e-3, 1e-2, 9e-2):
+        exact = (expm(flow * (at - 1.5e-5)) @ [charge, 0, 0, 0])[0] / farads
+        assert np.interp(at, time, held) == pytest.approx(exact, rel=5e-3)
+    assert held[-1] < 0.5 * (1 - share / 2)
+
+
+def test_gains_phases_and_feedthrough_show_at_the_mixer(where: tuple) -> None:
+    """Mean of a mixer with x = a sin, reference sin + phase: gain times cosine of the phase; feed-through adds."""
+
+    def mean(**sizes: float) -> float:
+        chip = Nonideal(sizes, **FIXED)
+        parts: list[Element] = [
+            placed("mixer", xp="x", xn="ground", lo="lo"),
+            VoltageSource("v_ground", "ground", "0", Dc(0.0)),
+            source("x", Sine(0.02, 1e4)),
+            CurrentSource("i_ref", "lo", "0", Sine(0.3, 1e4)),
+            Resistor("r_ref", "lo", "0", 1.0),
+        ]
+        raw = run(parts, chip, ("outp", "outn"), where, stop=2e-4, step=5e-7)
+        time, value = np.asarray(raw.values[:, 0]), raw["v(outp)"] - raw["v(outn)"]
+        grid = np.linspace(1e-4, 2e-4, 4001)
+        return float(np.interp(grid, time, value)[:-1].mean())
+
+    nominal = mean()
+    assert nominal == pytest.approx(1.59 * 0.02, rel=0.01)
+    assert mean(mixer_gain=0.1) == pytest.approx(1.1 * nominal, rel=2e-3)
+    assert mean(reference_phase=60.0) == pytest.approx(0.5 * nominal, rel=5e-3)
+    assert mean(reference_phase=-90.0) == pytest.approx(0.0, abs=1e-3 * abs(nominal))
+    # the share of the reference is one more in-phase signal
+    assert mean(reference_feedthrough=0.02) == pytest.approx(nominal * (0.02 + 0.3 * 0.02) / 0.02, rel=3e-3)
+    # an offset alone gives a mean of zero: the reference has none
+    assert mean(mixer_offset=0.01) == pytest.approx(nominal, rel=3e-3)
+
+
+def test_the_readout_gets_its_gain_and_its_pole(where: tuple) -> None:
+    chip = Nonideal({"readout_gain": -0.2, "readout_bandwidth": 1e4}, **FIXED)
+    parts: list[Element] = [
+        placed("readout", inp="el", out="err"),
+        CurrentSource("i_in", "el", "0", Sine(1e-7, 1e4)),
+    ]
+    raw = run(parts, chip, ("err",), where, stop=8e-4, step=1e-6)
+    time, value = np.asarray(raw.values[:, 0]), np.asarray(raw["v(err)"])
+    grid = np.linspace(6e-4, 8e-4, 8001)[:-1]
+    found = 2j * np.mean(np.interp(grid, time, value) * np.exp(-2j * np.pi * 1e4 * grid))
+    assert found == pytest.approx(-1e-7 * 2e6 * 0.8 / (1 + 1j), rel=5e-3)
+
+
+def waves(made: Design) -> dict[str, Sine]:
+    return {e.name: e.wave for e in made.circuit.elements if isinstance(e, CurrentSource) and isinstance(e.wave, Sine)}
+
+
+def test_tones_spread_where_they_should() -> None:
+    nominal = waves(design(Nonideal()))
+    sizes = {"dither_spread": 0.1, "reference_spread": 0.2, "reference_phase": 5.0, "reference_frequency": 1e-3}
+    made = waves(design(Nonideal(sizes, seed=8)))
+    for name, wave in made.items():
+        dither = name.startswith("i_dither")
+        assert (wave.frequency == nominal[name].frequency) == dither
+        assert (wave.phase == 0) == dither
+        assert 0 < abs(wave.amplitude / nominal[name].amplitude - 1) < (0.5 if dither else 1.0)
+    assert len({wave.phase for wave in made.values()}) == len(made) / 2 + 1
+
+
+def test_supplies_and_clocks_move_together() -> None:
+    made = design(Nonideal({"supply": -0.1})).circuit.elements
+    rails = [e.wave for e in made if isinstance(e, VoltageSource) and e.name.startswith(("v_vp_", "v_vn_"))]
+    assert {round(wave.value, 12) for wave in rails} == {1.485, -1.485}
+    hold = next(e.wave for e in made if e.name == "v_hold")
+    assert (hold.high, hold.low) == pytest.approx((1.485, -1.485))
+    # the start gate is no clock of a block
+    assert next(e.wave for e in made if e.name == "v_start").high == 1.0
+
+
+def test_passive_parts_have_their_own_and_a_common_deviation() -> None:
+    block = get_block("lowpass", "ideal")
+
+    def scales(chip: Nonideal, instance: str) -> list[float]:
+        own, _ = own_block(block, instance, chip)
+        return [float(m[1]) for m in re.finditer(r"^[rc]\d \S+ \S+ \{\(\w+\)\*(\S+)\}$", own.text, re.MULTILINE)]
+
+    each = Nonideal({"resistor_tolerance": 0.01, "capacitor_tolerance": 0.01}, seed=3)
+    drawn = np.array([scales(each, f"x_{k}") for k in range(200)])
+    assert drawn.shape == (200, 3)
+    assert drawn.std(axis=0) == pytest.approx(0.01, rel=0.2)
+    assert np.abs(np.corrcoef(drawn.T) - np.eye(3)).max() < 0.3
+    common = np.array([scales(Nonideal({"resistor_spread": 0.05}, seed=k), f"x_{k}") for k in range(200)])
+    assert common.shape == (200, 2) and (common[:, 0] == common[:, 1]).all()
+    assert common.std() == pytest.approx(0.05, rel=0.2)
+
+
+@pytest.mark.parametrize("technology", ["ideal", "gf180", "discrete"])
+def test_blocks_with_all_that_is_inside_still_work(technology: str, where: tuple) -> None:
+    """A low-pass and a mixer with tolerances pass what the nominal ones do, within these tolerances."""
+    chip = Nonideal({"resistor_tolerance": 0.01, "capacitor_tolerance": 0.01}, seed=1)
+    parts: list[Element] = [
+        placed("mixer", technology, xp="x", xn="ground", lo="lo"),
+        VoltageSource("v_ground", "ground", "0", Dc(0.0)),
+        source("x", Dc(0.05)),
+        source("lo", Dc(0.3)),
+        placed("lowpass", technology, inp="outp", inn="outn", outp="lp", outn="ln"),
+    ]
+    if technology == "discrete":
+        parts[0] = dataclasses.replace(parts[0], nets={**parts[0].nets, "vp": "vp5", "vn": "vn5"})
+        parts += [VoltageSource(f"v_{net}", net, "0", Dc(v)) for net, v in (("vp5", 5.0), ("vn5", -5.0))]
+    nominal = simulate(bench(parts, ("lp", "ln")), where[0] / "a", where[1])
+    made = simulate(bench([*deviate(parts, chip)], ("lp", "ln")), where[0] / "b", where[1])
+    out = [float(raw["v(lp)"][-1] - raw["v(ln)"][-1]) for raw in (nominal, made)]
+    assert out[0] > 0.1
+    assert out[1] == pytest.approx(out[0], abs=0.05)
+    # nothing flows behind an ideal mixer at rest
+    assert (abs(out[1] - out[0]) < 1e-6) == (technology == "ideal")
+
+
+def test_parts_without_a_plain_value_and_impossible_ones_are_refused(tmp_path: Path) -> None:
+    from hgesim.blocks import block_from_file
+
+    (tmp_path / "own.sp").write_text(
+        ".subckt lowpass_a inp inn outp outn vp vn\nr1 inp outp r=5\nr2 inn outn 1\n.ends\n"
+    )
+    block = block_from_file(tmp_path / "own.sp", "lowpass")
+    with pytest.raises(RequestError, match=r"nonideal\.unreadable-part.*r1"):
+        own_block(block, "x", Nonideal({"resistor_tolerance": 0.01}))
+    with pytest.raises(RequestError, match=r"nonideal\.out-of-range.*times its value"):
+        for seed in range(1000):
+            own_block(get_block("lowpass", "ideal"), "x", Nonideal({"resistor_tolerance": 0.5}, seed))
+    assert str(Nonideal({"supply": 0.1})) == "supply 0.1; normal, seed 0"
+    with pytest.raises(RequestError, match=r"nonideal\.supply"):
+        Nonideal({"supply": -0.9})
