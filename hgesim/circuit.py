@@ -21,6 +21,7 @@ __all__ = [
     "CurrentSource",
     "Dc",
     "Element",
+    "NoisePath",
     "Occupation",
     "Pulse",
     "Resistor",
@@ -258,6 +259,39 @@ class StartSwitch:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class NoisePath:
+    """Holds net `out` at a random path, drawn beforehand (`hgesim.nonideal.paths`).
+
+    Parameters
+    ----------
+    name : str
+        Begins with ``a``.
+    out : str
+        The net, against ground.
+    white, flicker : float
+        One-sided density ``white^2 + flicker^2/f``: V/Hz^0.5, and V (its density at 1 Hz is V/Hz^0.5).
+    step, stop : float
+        Time between samples, and how long, in second.
+    seed : int
+        Root of the draw.
+    place : tuple of str
+        What the draw is for.
+    note : str
+        What it belongs to.
+    """
+
+    name: str
+    out: str
+    white: float
+    flicker: float
+    step: float
+    stop: float
+    seed: int
+    place: tuple[str, ...]
+    note: str = ""
+
+
 Element = (
     Resistor
     | Capacitor
@@ -269,4 +303,5 @@ Element = (
     | BondInstance
     | Occupation
     | BlockInstance
+    | NoisePath
 )

@@ -62,6 +62,8 @@ Siemens = Annotated[float, _quantity("S")]
 Farad = Annotated[float, _quantity("F")]
 Ohm = Annotated[float, _quantity("Ohm")]
 Degree = Annotated[float, _quantity("deg")]
+AmpereNoise = Annotated[float, _quantity("A/rtHz")]
+VoltNoise = Annotated[float, _quantity("V/rtHz")]
 Number = Annotated[float, _quantity("")]
 
 
@@ -214,9 +216,13 @@ class NonidealConfig(_Section):
       ``mixer_gain`` (relative), ``readout_bandwidth`` (Hz; 0 leaves it out).
     * Tones and supplies: ``dither_spread`` and ``reference_spread`` (of amplitudes, relative), ``reference_phase``
       (deg), ``reference_frequency`` and ``reference_feedthrough`` (relative), ``supply`` (relative).
+    * Noise in time, drawn anew for each number of ``run`` on the same chip: ``network_noise`` (A/rtHz) and
+      ``amplifier_noise`` (V/rtHz), white and rising as 1/f below ``network_corner`` and ``amplifier_corner`` (Hz);
+      ``level_drift`` (V/rtHz at 1 Hz, 1/f).
     """
 
     seed: int = Field(default=0, ge=0)
+    run: int = Field(default=0, ge=0)
     corner: Literal["tt", "ff", "ss", "fs", "sf"] = "tt"
     distribution: Literal["normal", "uniform", "fixed"] = "normal"
     mismatch: Number = 0.0
@@ -239,11 +245,16 @@ class NonidealConfig(_Section):
     reference_frequency: Number = 0.0
     reference_feedthrough: Number = 0.0
     supply: Number = 0.0
+    network_noise: AmpereNoise = 0.0
+    network_corner: Hertz = 0.0
+    amplifier_noise: VoltNoise = 0.0
+    amplifier_corner: Hertz = 0.0
+    level_drift: VoltNoise = 0.0
 
     @property
     def sizes(self) -> dict[str, float]:
         """Return the size of each factor."""
-        return self.model_dump(exclude={"seed", "corner", "distribution"})
+        return self.model_dump(exclude={"seed", "run", "corner", "distribution"})
 
 
 class EngineConfig(_Section):

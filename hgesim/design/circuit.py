@@ -18,6 +18,7 @@ from hgesim.circuit import (
     Capacitor,
     CurrentSource,
     Element,
+    NoisePath,
     Occupation,
     Resistor,
     StartServo,
@@ -41,6 +42,7 @@ _LETTERS: dict[type, str] = {
     StartServo: "b",
     StartSwitch: "s",
     BlockInstance: "x",
+    NoisePath: "a",
 }
 
 _CORNERS = ("typical", "ff", "ss", "fs", "sf")
@@ -187,6 +189,11 @@ class Circuit:
     def interacts(self) -> bool:
         """Tell whether sites lift each other's levels, so that their occupations are nets."""
         return any(isinstance(e, Occupation) for e in self.elements)
+
+    @property
+    def paths(self) -> tuple[NoisePath, ...]:
+        """Return the random paths that files beside a deck hold."""
+        return tuple(e for e in self.elements if isinstance(e, NoisePath))
 
     @property
     def transistors(self) -> int:

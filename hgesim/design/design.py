@@ -23,6 +23,9 @@ from hgesim.nonideal import CORNERS, Nonideal, deviate
 
 __all__ = ["Design", "block_set"]
 
+# Noise reaches up to twice the highest carrier, and its corners cost no more time points.
+_NOISE_STEPS = 5.0
+
 
 def block_set(technology: str, **choices: Block | str) -> dict[str, Block]:
     """Return one block for each kind: those of a technology, but for the kinds chosen otherwise.
@@ -116,7 +119,7 @@ class Design:
         )
         return Circuit(
             title=f"{loop.rule} learning of {loop.task.name} by {network.n_sites} sites",
-            elements=deviate(elements, self.nonideal),
+            elements=deviate(elements, self.nonideal, loop.timeline.stop, _NOISE_STEPS * loop.plan.step),
             analysis=Transient(loop.timeline.stop, loop.plan.step),
             probes=tuple(
                 dict.fromkeys(

@@ -166,7 +166,11 @@ def build_design(config: Config, folder: Path = Path()) -> Design:
         site_capacitance=config.network.site_capacitance,
         temperature=config.circuit.temperature,
         nonideal=Nonideal(
-            config.nonideal.sizes, config.nonideal.seed, config.nonideal.corner, config.nonideal.distribution
+            config.nonideal.sizes,
+            config.nonideal.seed,
+            config.nonideal.corner,
+            config.nonideal.distribution,
+            config.nonideal.run,
         ),
     )
 

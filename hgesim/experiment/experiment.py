@@ -85,9 +85,10 @@ class Experiment:
         """
         wish = self.config.engine
         needs_osdi = uses_osdi(self.design.circuit, "osdi")
+        needed = frozenset({"xspice"} if self.design.circuit.paths else set())
         if wish.dialect == "osdi":
-            return select_engine(wish.name, requires=frozenset({"osdi"} if needs_osdi else set())), "osdi"
-        engine = select_engine(wish.name)
+            return select_engine(wish.name, requires=needed | ({"osdi"} if needs_osdi else set())), "osdi"
+        engine = select_engine(wish.name, requires=needed)
         if wish.dialect == "b-source" or (needs_osdi and "osdi" not in engine.capabilities):
             return engine, "b-source"
         return engine, "osdi"

@@ -17,14 +17,17 @@ _CONTROL_LINES = re.compile(
 )
 _FILES = re.compile(r"(\.include models/design\.ngspice|\.lib models/sm141064\.ngspice [a-z]+)")
 _PLAIN = re.compile(r"[ -_a-~]*")  # printable ASCII but the backquote, which starts a shell command
-_ELEMENT = re.compile(r"[b-npqrstvwxz+].*", re.IGNORECASE)  # no A: code models can read files
+# no A, as code models can read files, but for the noise that lies beside a deck
+_ELEMENT = re.compile(r"[b-npqrstvwxz+].*|a\w+ %v\(\[\w+\]\) noise_a\w+( ;.*)?", re.IGNORECASE)
+_NOISE_MODEL = re.compile(r'\.model noise_(a\w+) filesource\(file="noise_\1\.txt" [a-z0-9=\[\] ]+\)')
 
 
 def check_deck(text: str) -> None:
     """Refuse a deck with a line that could make the simulator do anything else than simulate.
 
     Names and numbers are checked where they enter; this is the second lock. Allowed are comments, elements, a fixed
-    set of dot lines, includes of the two foundry files, one control section with fixed commands, and ``.end`` last.
+    set of dot lines, includes of the two foundry files, noise from files beside the deck, one control section with
+    fixed commands, and ``.end`` last.
 
     Raises
     ------
@@ -43,6 +46,7 @@ def check_deck(text: str) -> None:
             good = not inside or bool(_CONTROL_LINES.fullmatch(line))
         elif word.startswith("."):
             good = word in _DOT_LINES or bool(_FILES.fullmatch(line))
+            good = good and ("filesource" not in line.lower() or bool(_NOISE_MODEL.fullmatch(line)))
         elif line.startswith("*"):
             good = not line.lower().startswith(("*ng_script", "*#"))
         else:

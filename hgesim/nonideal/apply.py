@@ -13,12 +13,14 @@ from hgesim.circuit import (
     CurrentSource,
     Dc,
     Element,
+    NoisePath,
     Pulse,
     Resistor,
     Sine,
     StartServo,
     Transconductance,
     VoltageSource,
+    level_net,
 )
 from hgesim.errors import RequestError
 from hgesim.nonideal.chip import Nonideal
@@ -29,12 +31,15 @@ __all__ = ["deviate"]
 # Port in series with which an offset voltage stands.
 _OFFSETS = {"readout": "inp", "loss": "e", "mixer": "xp", "integrator": "inp"}
 _POLE_OHMS = 1e3
+# Port in series with which an amplifier's noise stands.
+_AMPLIFIERS = {"readout": "inp", "mixer": "xp", "integrator": "inp"}
+_DRIFT_SAMPLES = 10_000
 # An offset before an integrator is what its start has to be held against: 100 mV behind 200 kOhm of a low-pass are half
 # a microampere, for which this servo is off by half a millivolt.
 _SERVO_SIEMENS = 1e-3
 
 
-def deviate(elements: Iterable[Element], chip: Nonideal) -> tuple[Element, ...]:
+def deviate(elements: Iterable[Element], chip: Nonideal, stop: float = 1.0, step: float = 1e-5) -> tuple[Element, ...]:
     """Return the elements of a circuit as they are on a chip.
 
     What belongs to a block is found by the ports at its nets: supplies at ``vp`` and ``vn``, references at a mixer's
@@ -46,6 +51,8 @@ def deviate(elements: Iterable[Element], chip: Nonideal) -> tuple[Element, ...]:
         The nominal ones.
     chip : Nonideal
         What is on.
+    stop, step : float
+        How long noise is drawn, and the time between its samples, in second: it reaches up to ``1/(2 step)``.
 
     Returns
     -------
@@ -60,7 +67,7 @@ def deviate(elements: Iterable[Element], chip: Nonideal) -> tuple[Element, ...]:
     given = tuple(elements)
     if not chip.sizes:
         return given
-    work = _Work(chip, _roles(given))
+    work = _Work(chip, _roles(given), stop, step)
     changed = tuple(part for element in given for part in work.deviate(element))
     idle = [name for name in dict(chip.sizes) if name not in work.touched]
     if idle:
@@ -91,6 +98,8 @@ class _Work:
 
     chip: Nonideal
     roles: dict[str, str]
+    stop: float
+    step: float
     touched: set[str] = field(default_factory=set)
 
     def deviate(self, element: Element) -> list[Element]:
@@ -99,6 +108,8 @@ class _Work:
             return self._block(element)
         if isinstance(element, CurrentSource) and isinstance(element.wave, Sine):
             return [self._tone(element, element.wave)]
+        if isinstance(element, CurrentSource) and element.into.startswith(level_net("")):
+            return self._level(element)
         if isinstance(element, VoltageSource):
             return [self._supply(element)]
         if isinstance(element, StartServo):
@@ -147,6 +158,10 @@ class _Work:
             placed = self._mixer(placed, around)
         if kind == "readout":
             placed = self._readout(placed, around)
+        if kind == "readout":
+            self._current_noise(placed.nets["inp"], around)
+        if kind in _AMPLIFIERS:
+            placed = self._voltage_noise(placed, _AMPLIFIERS[kind], around)
         if kind in _OFFSETS and (offset := self._draw(f"{kind}_offset", placed.name)):
             # at the read-out's current input it is the output electrode that stands at the offset
             placed = self._series(placed, _OFFSETS[kind], -offset if kind == "readout" else offset, around)
@@ -186,6 +201,50 @@ class _Work:
             ]
             placed = _rewired(placed, out=new)
         return placed
+
+    def _path(self, net: str, factor: str, corner: float, note: str, place: str) -> NoisePath:
+        """Return the path of a net; white below the sampling rate, or with the corner given."""
+        self.touched |= {name for name in (factor, factor.replace("_noise", "_corner")) if self.chip.size(name)}
+        white = self.chip.size(factor)
+        draw = (factor, place, str(self.chip.run))
+        return NoisePath(
+            f"a_{net}", net, white, white * math.sqrt(corner), self.step, self.stop, self.chip.seed, draw, note
+        )
+
+    def _current_noise(self, node: str, around: list[Element]) -> None:
+        if self.chip.size("network_noise"):
+            net, note = "network_noise", "noise of the network"
+            around += [
+                self._path(net, "network_noise", self.chip.size("network_corner"), note, "output"),
+                Transconductance(f"g_{net}", node, "0", net, "0", 1.0, note),
+            ]
+
+    def _voltage_noise(self, placed: BlockInstance, port: str, around: list[Element]) -> BlockInstance:
+        if not self.chip.size("amplifier_noise"):
+            return placed
+        name = placed.name.removeprefix("x_")
+        old, new, net, note = placed.nets[port], f"{name}_noisy", f"{name}_noise", f"noise of {placed.note}"
+        around += [
+            self._path(net, "amplifier_noise", self.chip.size("amplifier_corner"), note, placed.name),
+            Transconductance(f"g_{net}", new, old, net, "0", 1.0, note),
+            Resistor(f"r_{net}", new, old, 1.0, note),
+        ]
+        return _rewired(placed, **{port: new})
+
+    def _level(self, source: CurrentSource) -> list[Element]:
+        """Let the level of a site drift: a current beside the one that makes the level."""
+        size = self.chip.size("level_drift")
+        if not size:
+            return [source]
+        self.touched.add("level_drift")
+        net, note = f"drift_{source.into}", f"drift of {source.note}"
+        step = max(self.step, self.stop / _DRIFT_SAMPLES)
+        draw = ("level_drift", source.into, str(self.chip.run))
+        return [
+            source,
+            NoisePath(f"a_{net}", net, 0.0, size, step, self.stop, self.chip.seed, draw, note),
+            Transconductance(f"g_{net}", source.into, "0", net, "0", 1.0, note),
+        ]
 
     def _series(self, placed: BlockInstance, port: str, volt: float, around: list[Element]) -> BlockInstance:
         """Put a voltage in series with a port, which sees its net raised by so much."""

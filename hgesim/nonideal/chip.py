@@ -32,6 +32,8 @@ class Nonideal:
     distribution : str
         Of what is drawn: ``"normal"``; ``"uniform"`` with the same standard deviation; ``"fixed"``: every place gets
         the size itself, which may be negative then.
+    run : int
+        Number of a run on the same chip: noise is drawn anew, the chip stays.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class Nonideal:
     seed: int = 0
     corner: str = "tt"
     distribution: str = "normal"
+    run: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what is unknown or makes no sense; keep what is on, in the order of the catalogue."""
@@ -63,10 +66,11 @@ class Nonideal:
                     place=f"nonideal.{place}",
                     remedy=nearest(str(what), known),
                 )
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise RequestError(
-                "nonideal.out-of-range", f"{self.seed!r}", place="nonideal.seed", remedy="an integer, 0 or more"
-            )
+        for place, number in (("seed", self.seed), ("run", self.run)):
+            if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+                raise RequestError(
+                    "nonideal.out-of-range", f"{number!r}", place=f"nonideal.{place}", remedy="an integer, 0 or more"
+                )
         sizes = dict(self.sizes)
         for name, size in sizes.items():
             _check(name, size, self.distribution)
@@ -102,7 +106,8 @@ class Nonideal:
             return "all ideal"
         words = [" ".join((name, f"{size:g}", FACTORS[name].unit)).strip() for name, size in dict(self.sizes).items()]
         words += [f"corner {self.corner}"] if self.corner != "tt" else []
-        return f"{', '.join(words)}; {self.distribution}, seed {self.seed}"
+        again = f", run {self.run}" if self.run else ""
+        return f"{', '.join(words)}; {self.distribution}, seed {self.seed}{again}"
 
 
 def _check(name: str, size: float, distribution: str) -> None:

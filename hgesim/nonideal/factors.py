@@ -9,8 +9,8 @@ __all__ = ["CORNERS", "FACTORS", "Factor"]
 # Sections of the foundry's model file for each corner: first letter NMOS, second PMOS.
 CORNERS = {"tt": "typical", "ff": "ff", "ss": "ss", "fs": "fs", "sf": "sf"}
 
-_CHIP = "once per chip"
-_DRAWN, _EXACT = "drawn", "as given"
+_CHIP, _TIME = "once per chip", "in time"
+_DRAWN, _EXACT, _DENSITY = "drawn", "as given", "density"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Factor:
         SI unit of its size, empty for a ratio.
     distribution : str
         ``"drawn"``: the size is the standard deviation of a draw for each place, as `Nonideal.distribution` says;
-        ``"as given"``: the size itself is in the circuit.
+        ``"as given"``: the size itself is in the circuit; ``"density"``: the size is the root of a one-sided spectral
+        density, of normal noise.
     draw : str
         When: ``"once per chip"`` or ``"in time"``.
     typical : float
@@ -66,6 +67,10 @@ def _drawn(name: str, place: str, unit: str, typical: float, source: str, most: 
 
 def _exact(name: str, place: str, unit: str, typical: float, source: str, limits: tuple[float, float]) -> Factor:
     return Factor(name, place, unit, _EXACT, _CHIP, typical, source, *limits)
+
+
+def _noise(name: str, place: str, unit: str, typical: float, source: str) -> Factor:
+    return Factor(name, place, unit, _DENSITY, _TIME, typical, source)
 
 
 FACTORS: dict[str, Factor] = {
@@ -164,6 +169,36 @@ FACTORS: dict[str, Factor] = {
             -0.05,
             "regulators of 5 percent",
             (-0.5, 0.5),
+        ),
+        _noise(
+            "network_noise",
+            "white noise of the current into the read-out's summing node",
+            "A/rtHz",
+            3.2e-12,
+            "Boon et al., Nature Communications 2025, doi 10.1038/s41467-025-65155-7, 1e-5 nA^2/Hz",
+        ),
+        _exact("network_corner", "frequency below which network_noise rises as 1/f", "Hz", 1e3, "see there", (0, 1e12)),
+        _noise(
+            "amplifier_noise",
+            "white noise at the inputs of read-out, mixers and integrators, each its own",
+            "V/rtHz",
+            18e-9,
+            "TL072 data sheet, 18 nV at 1 kHz; the GF180 op-amp has that above 0.1 MHz",
+        ),
+        _exact(
+            "amplifier_corner",
+            "frequency below which amplifier_noise rises as 1/f",
+            "Hz",
+            1e5,
+            "op-amp of circuits/gf180, simulated",
+            (0, 1e12),
+        ),
+        _noise(
+            "level_drift",
+            "1/f noise of the level of every site of the network, each its own: the density at 1 Hz",
+            "V/rtHz",
+            1e-6,
+            "charge noise in silicon, about 1 ueV at 1 Hz: Connors et al., Physical Review B 100 (2019) 165305",
         ),
     )
 }
