@@ -26,6 +26,8 @@ __all__ = [
     "Pulse",
     "Resistor",
     "Sine",
+    "SlewFollower",
+    "Staircase",
     "StartServo",
     "StartSwitch",
     "Steps",
@@ -292,6 +294,41 @@ class NoisePath:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Staircase:
+    """Holds net `out` at the voltage from `minus` to `plus`, rounded to multiples of `step` volt, on top of `minus`.
+
+    Edges are a tenth of a step wide, so that Newton's iteration has a slope to follow.
+    """
+
+    name: str
+    out: str
+    plus: str
+    minus: str
+    step: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class SlewFollower:
+    """Drives 1 nF at net `out` after net `plus`: a pole at `bandwidth` hertz, and never faster than `slew` V/s.
+
+    The current is ``C slew tanh(2 pi bandwidth (V(plus) - V(out)) / slew)``; the capacitor is an element of its own.
+    """
+
+    name: str
+    out: str
+    plus: str
+    bandwidth: float
+    slew: float
+    note: str = ""
+
+    @property
+    def farads(self) -> float:
+        """Return the capacitance that belongs to it."""
+        return 1e-9
+
+
 Element = (
     Resistor
     | Capacitor
@@ -304,4 +341,6 @@ Element = (
     | Occupation
     | BlockInstance
     | NoisePath
+    | Staircase
+    | SlewFollower
 )

@@ -64,6 +64,7 @@ Ohm = Annotated[float, _quantity("Ohm")]
 Degree = Annotated[float, _quantity("deg")]
 AmpereNoise = Annotated[float, _quantity("A/rtHz")]
 VoltNoise = Annotated[float, _quantity("V/rtHz")]
+VoltPerSecond = Annotated[float, _quantity("V/s")]
 Number = Annotated[float, _quantity("")]
 
 
@@ -213,17 +214,22 @@ class NonidealConfig(_Section):
       ``resistor_spread``, ``capacitor_tolerance`` and ``capacitor_spread`` (relative; each its own, all together).
     * Integrators: ``integrator_offset`` (V), ``integrator_leak`` (S), ``dielectric_absorption`` (share).
     * Read-out, loss, mixers: ``readout_offset``, ``loss_offset`` and ``mixer_offset`` (V), ``readout_gain`` and
-      ``mixer_gain`` (relative), ``readout_bandwidth`` (Hz; 0 leaves it out).
+      ``mixer_gain`` (relative), ``readout_bandwidth`` (Hz; 0 leaves it out) and with it ``readout_slew`` (V/s).
+    * Digital parts: ``readout_step`` and ``control_step`` (V), to multiples of which the read-out's output and the
+      controls are rounded.
     * Tones and supplies: ``dither_spread`` and ``reference_spread`` (of amplitudes, relative), ``reference_phase``
       (deg), ``reference_frequency`` and ``reference_feedthrough`` (relative), ``supply`` (relative).
     * Noise in time, drawn anew for each number of ``run`` on the same chip: ``network_noise`` (A/rtHz) and
       ``amplifier_noise`` (V/rtHz), white and rising as 1/f below ``network_corner`` and ``amplifier_corner`` (Hz);
       ``level_drift`` (V/rtHz at 1 Hz, 1/f).
+    * Network: ``broken_bonds`` (chance of each), ``lost`` (labels of electrodes without contact). The exact solution
+      has them too.
     """
 
     seed: int = Field(default=0, ge=0)
     run: int = Field(default=0, ge=0)
     corner: Literal["tt", "ff", "ss", "fs", "sf"] = "tt"
+    lost: tuple[Name, ...] = Field(default=(), strict=False)
     distribution: Literal["normal", "uniform", "fixed"] = "normal"
     mismatch: Number = 0.0
     resistor_tolerance: Number = 0.0
@@ -239,6 +245,9 @@ class NonidealConfig(_Section):
     readout_gain: Number = 0.0
     mixer_gain: Number = 0.0
     readout_bandwidth: Hertz = 0.0
+    readout_slew: VoltPerSecond = 0.0
+    readout_step: Volt = 0.0
+    control_step: Volt = 0.0
     dither_spread: Number = 0.0
     reference_spread: Number = 0.0
     reference_phase: Degree = 0.0
@@ -250,11 +259,12 @@ class NonidealConfig(_Section):
     amplifier_noise: VoltNoise = 0.0
     amplifier_corner: Hertz = 0.0
     level_drift: VoltNoise = 0.0
+    broken_bonds: Number = 0.0
 
     @property
     def sizes(self) -> dict[str, float]:
         """Return the size of each factor."""
-        return self.model_dump(exclude={"seed", "run", "corner", "distribution"})
+        return self.model_dump(exclude={"seed", "run", "corner", "distribution", "lost"})
 
 
 class EngineConfig(_Section):

@@ -21,6 +21,8 @@ from hgesim.circuit import (
     NoisePath,
     Occupation,
     Resistor,
+    SlewFollower,
+    Staircase,
     StartServo,
     StartSwitch,
     Transconductance,
@@ -43,6 +45,8 @@ _LETTERS: dict[type, str] = {
     StartSwitch: "s",
     BlockInstance: "x",
     NoisePath: "a",
+    Staircase: "b",
+    SlewFollower: "b",
 }
 
 _CORNERS = ("typical", "ff", "ss", "fs", "sf")

@@ -19,7 +19,7 @@ from hgesim.errors import RequestError, nearest
 from hgesim.loop import HomodyneLoop
 from hgesim.loop.wiring import DRIVE, ERROR, TARGET, THRESHOLD
 from hgesim.network import Gf180Nmos, Network
-from hgesim.nonideal import CORNERS, Nonideal, deviate
+from hgesim.nonideal import CORNERS, Nonideal, damaged, deviate
 
 __all__ = ["Design", "block_set"]
 
@@ -56,7 +56,7 @@ class Design:
     Parameters
     ----------
     network : Network
-        The device that learns.
+        The device that learns; with the damage that `nonideal` does to it.
     loop : HomodyneLoop
         Task, tone plan, time line, values and start.
     blocks : mapping of str to Block
@@ -85,6 +85,7 @@ class Design:
     temperature: float = 300.0
     nonideal: Nonideal = field(default_factory=Nonideal)
     _circuit: Circuit = field(init=False, repr=False, compare=False)
+    _whole: Network = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Expand once: a design that cannot be built is refused here."""
@@ -106,6 +107,8 @@ class Design:
                 place="network.site_capacitance",
                 remedy="0 or more; 0 leaves the capacitors out",
             )
+        object.__setattr__(self, "_whole", self.network)
+        object.__setattr__(self, "network", damaged(self.network, self.nonideal))
         object.__setattr__(self, "_circuit", self._expand())
 
     def _expand(self) -> Circuit:
@@ -204,7 +207,7 @@ class Design:
         """Copy and pickle by what was given: a view of a mapping cannot be pickled."""
         blocks = dict(self.blocks)
         return Design, (
-            self.network, self.loop, blocks, self.probes, self.site_capacitance, self.temperature, self.nonideal,
+            self._whole, self.loop, blocks, self.probes, self.site_capacitance, self.temperature, self.nonideal,
         )  # fmt: skip
 
     def __eq__(self, other: object) -> bool:
@@ -237,7 +240,7 @@ class Design:
         for name in changes:
             if name not in known:
                 raise RequestError("design.unknown-field", f'"{name}"', remedy=nearest(name, known))
-        return dataclasses.replace(self, **changes)
+        return dataclasses.replace(self, **{"network": self._whole, **changes})
 
     def with_block(self, kind: str, block: Block | str) -> Design:
         """Return a copy with one block changed.

@@ -91,10 +91,11 @@ class Attempt:
         loop, network = self.design.loop, self.design.network
         channels = loop.channels(network)
         signals = {c.net: raw[f"v({c.net})"] for c in channels} | {ERROR: raw[f"v({ERROR})"]}
+        tolerance = _START_TOLERANCE + self.design.nonideal.size("control_step") / 2
         wrong = [
             f"{c.name} at {signals[c.net][0]:.4g} V instead of {c.start:.4g} V"
             for c in channels
-            if abs(signals[c.net][0] - c.start) > _START_TOLERANCE
+            if abs(signals[c.net][0] - c.start) > tolerance
         ]
         if wrong:
             return {

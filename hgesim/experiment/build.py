@@ -171,6 +171,7 @@ def build_design(config: Config, folder: Path = Path()) -> Design:
             config.nonideal.corner,
             config.nonideal.distribution,
             config.nonideal.run,
+            config.nonideal.lost,
         ),
     )
 

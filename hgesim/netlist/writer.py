@@ -18,6 +18,8 @@ from hgesim.circuit import (
     Pulse,
     Resistor,
     Sine,
+    SlewFollower,
+    Staircase,
     StartServo,
     StartSwitch,
     Steps,
@@ -151,6 +153,11 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
             f"{element.name} %v([{element.out}]) {model}",
             f'.model {model} filesource(file="{path_file(element)}" {_FILE_SOURCE})',
         ]
+    elif isinstance(element, Staircase):
+        lines = [f"{element.name} {element.out} 0 v={_staircase(element)}"]
+    elif isinstance(element, SlewFollower):
+        rise = f"{spice_number(2 * math.pi * element.bandwidth / element.slew)}*v({element.plus},{element.out})"
+        lines = [f"{element.name} 0 {element.out} i={spice_number(element.farads * element.slew)}*tanh({rise})"]
     elif isinstance(element, StartServo):
         excess = f"v({element.held})-({spice_number(element.value)})"
         lines = [f"{element.name} 0 {element.into} i={spice_number(element.siemens)}*v({element.gate})*({excess})"]
@@ -161,6 +168,17 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
     if element.note:
         lines[0] += f" ; {element.note}"
     return lines
+
+
+def _staircase(stairs: Staircase) -> str:
+    """Write a rounded voltage: the nearest multiple, with half a hyperbolic tangent to either side."""
+    step = spice_number(stairs.step)
+    signal = f"v({stairs.plus})" if stairs.minus == "0" else f"v({stairs.plus},{stairs.minus})"
+    nearest_whole = f"floor({signal}/{step}+0.5)"
+    rest = f"({signal}/{step}-{nearest_whole})"
+    edges = f"0.5*tanh(20*({rest}-0.5))+0.5*tanh(20*({rest}+0.5))"
+    base = "" if stairs.minus == "0" else f"v({stairs.minus})+"
+    return f"{base}{step}*({nearest_whole}+{edges})"
 
 
 def path_file(path: NoisePath) -> str:

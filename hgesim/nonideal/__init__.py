@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hgesim.nonideal.apply import deviate
 from hgesim.nonideal.chip import DISTRIBUTIONS, Nonideal
+from hgesim.nonideal.damage import damaged
 from hgesim.nonideal.factors import CORNERS, FACTORS, Factor
 
-__all__ = ["CORNERS", "DISTRIBUTIONS", "FACTORS", "Factor", "Nonideal", "deviate"]
+__all__ = ["CORNERS", "DISTRIBUTIONS", "FACTORS", "Factor", "Nonideal", "damaged", "deviate"]

@@ -17,6 +17,8 @@ from hgesim.circuit import (
     Pulse,
     Resistor,
     Sine,
+    SlewFollower,
+    Staircase,
     StartServo,
     Transconductance,
     VoltageSource,
@@ -24,6 +26,7 @@ from hgesim.circuit import (
 )
 from hgesim.errors import RequestError
 from hgesim.nonideal.chip import Nonideal
+from hgesim.nonideal.factors import FACTORS
 from hgesim.nonideal.own import own_block
 
 __all__ = ["deviate"]
@@ -69,7 +72,7 @@ def deviate(elements: Iterable[Element], chip: Nonideal, stop: float = 1.0, step
         return given
     work = _Work(chip, _roles(given), stop, step)
     changed = tuple(part for element in given for part in work.deviate(element))
-    idle = [name for name in dict(chip.sizes) if name not in work.touched]
+    idle = [name for name in dict(chip.sizes) if name not in work.touched and FACTORS[name].distribution != "chance"]
     if idle:
         raise RequestError(
             "nonideal.no-effect",
@@ -101,6 +104,7 @@ class _Work:
     stop: float
     step: float
     touched: set[str] = field(default_factory=set)
+    analog: dict[str, str] = field(default_factory=dict)  # net before its voltage is rounded
 
     def deviate(self, element: Element) -> list[Element]:
         """Return what stands in the place of an element."""
@@ -113,7 +117,8 @@ class _Work:
         if isinstance(element, VoltageSource):
             return [self._supply(element)]
         if isinstance(element, StartServo):
-            return [dataclasses.replace(element, siemens=_SERVO_SIEMENS)]
+            held = self.analog.get(element.held, element.held)
+            return [dataclasses.replace(element, held=held, siemens=_SERVO_SIEMENS)]
         return [element]
 
     def _draw(self, factor: str, place: str) -> float:
@@ -158,6 +163,8 @@ class _Work:
             placed = self._mixer(placed, around)
         if kind == "readout":
             placed = self._readout(placed, around)
+        if kind == "integrator":
+            placed = self._control(placed, around)
         if kind == "readout":
             self._current_noise(placed.nets["inp"], around)
         if kind in _AMPLIFIERS:
@@ -192,13 +199,35 @@ class _Work:
             scale = self._relative("readout_gain", placed.name)
             transimpedance = placed.parameters.get("rf", dict(placed.block.parameters)["rf"])
             placed = dataclasses.replace(placed, parameters={**placed.parameters, "rf": transimpedance * scale})
+        name = placed.name.removeprefix("x_")
+        if step := self._draw("readout_step", placed.name):
+            new = f"{name}_exact"
+            around.append(Staircase(f"b_{new}", placed.nets["out"], new, "0", step, f"rounding of {placed.note}"))
+            placed = _rewired(placed, out=new)
         if self.chip.size("readout_bandwidth"):
-            corner = self._draw("readout_bandwidth", placed.name)
-            out, new, note = placed.nets["out"], f"{placed.name.removeprefix('x_')}_fast", f"pole of {placed.note}"
-            around += [
-                Resistor(f"r_{new}", new, out, _POLE_OHMS, note),
-                Capacitor(f"c_{new}", out, "0", 1.0 / (2.0 * math.pi * _POLE_OHMS * corner), note),
-            ]
+            new = f"{name}_fast"
+            around += self._pole(new, placed.nets["out"], f"pole of {placed.note}")
+            placed = _rewired(placed, out=new)
+        return placed
+
+    def _pole(self, fast: str, out: str, note: str) -> list[Element]:
+        """Return what drives a net after a faster one."""
+        corner, slew = self._draw("readout_bandwidth", ""), self._draw("readout_slew", "")
+        if slew:
+            follower = SlewFollower(f"b_{fast}", out, fast, corner, slew, note)
+            return [follower, Capacitor(f"c_{fast}", out, "0", follower.farads, note)]
+        farads = 1.0 / (2.0 * math.pi * _POLE_OHMS * corner)
+        return [
+            Resistor(f"r_{fast}", fast, out, _POLE_OHMS, note),
+            Capacitor(f"c_{fast}", out, "0", farads, note),
+        ]
+
+    def _control(self, placed: BlockInstance, around: list[Element]) -> BlockInstance:
+        if step := self._draw("control_step", placed.name):
+            new, dither = f"{placed.name.removeprefix('x_')}_exact", placed.nets["dither"]
+            out = placed.nets["out"]
+            around.append(Staircase(f"b_{new}", out, new, dither, step, f"rounding of {placed.note}"))
+            self.analog[out] = new
             placed = _rewired(placed, out=new)
         return placed
 

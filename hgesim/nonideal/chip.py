@@ -34,6 +34,8 @@ class Nonideal:
         the size itself, which may be negative then.
     run : int
         Number of a run on the same chip: noise is drawn anew, the chip stays.
+    lost : tuple of str
+        Labels of electrodes that have lost contact to the network.
 
     Raises
     ------
@@ -52,6 +54,7 @@ class Nonideal:
     corner: str = "tt"
     distribution: str = "normal"
     run: int = 0
+    lost: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what is unknown or makes no sense; keep what is on, in the order of the catalogue."""
@@ -71,6 +74,7 @@ class Nonideal:
                 raise RequestError(
                     "nonideal.out-of-range", f"{number!r}", place=f"nonideal.{place}", remedy="an integer, 0 or more"
                 )
+        object.__setattr__(self, "lost", tuple(self.lost))
         sizes = dict(self.sizes)
         for name, size in sizes.items():
             _check(name, size, self.distribution)
@@ -79,12 +83,19 @@ class Nonideal:
 
     def __bool__(self) -> bool:
         """Tell whether anything is on."""
-        return bool(self.sizes) or self.corner != "tt"
+        return bool(self.sizes or self.lost) or self.corner != "tt"
 
     @property
-    def on(self) -> dict[str, float | str]:
-        """Return what is on: sizes by name, and the corner where it is not the typical one."""
-        return {**dict(self.sizes), **({} if self.corner == "tt" else {"corner": self.corner})}
+    def on(self) -> dict[str, float | str | list[str]]:
+        """Return what is on: sizes by name, the corner where it is not the typical one, electrodes that are lost."""
+        corner: dict[str, str] = {} if self.corner == "tt" else {"corner": self.corner}
+        return {**dict(self.sizes), **corner, **({"lost": list(self.lost)} if self.lost else {})}
+
+    @property
+    def damage(self) -> str:
+        """Say what decides the damage done to a network."""
+        broken = f"broken_bonds {self.size('broken_bonds'):g} seed {self.seed}" if self.size("broken_bonds") else ""
+        return " ".join(filter(None, (broken, *(f"lost {label}" for label in self.lost))))
 
     def size(self, name: str) -> float:
         """Return the size of a factor, 0 where it is off."""
@@ -106,6 +117,7 @@ class Nonideal:
             return "all ideal"
         words = [" ".join((name, f"{size:g}", FACTORS[name].unit)).strip() for name, size in dict(self.sizes).items()]
         words += [f"corner {self.corner}"] if self.corner != "tt" else []
+        words += [f"{label} lost" for label in self.lost]
         again = f", run {self.run}" if self.run else ""
         return f"{', '.join(words)}; {self.distribution}, seed {self.seed}{again}"
 

@@ -10,7 +10,7 @@ __all__ = ["CORNERS", "FACTORS", "Factor"]
 CORNERS = {"tt": "typical", "ff": "ff", "ss": "ss", "fs": "fs", "sf": "sf"}
 
 _CHIP, _TIME = "once per chip", "in time"
-_DRAWN, _EXACT, _DENSITY = "drawn", "as given", "density"
+_DRAWN, _EXACT, _DENSITY, _CHANCE = "drawn", "as given", "density", "chance"
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Factor:
     distribution : str
         ``"drawn"``: the size is the standard deviation of a draw for each place, as `Nonideal.distribution` says;
         ``"as given"``: the size itself is in the circuit; ``"density"``: the size is the root of a one-sided spectral
-        density, of normal noise.
+        density, of normal noise; ``"chance"``: it is the probability of each place to be affected.
     draw : str
         When: ``"once per chip"`` or ``"in time"``.
     typical : float
@@ -71,6 +71,10 @@ def _exact(name: str, place: str, unit: str, typical: float, source: str, limits
 
 def _noise(name: str, place: str, unit: str, typical: float, source: str) -> Factor:
     return Factor(name, place, unit, _DENSITY, _TIME, typical, source)
+
+
+def _corner(name: str, noise: str, typical: float, source: str) -> Factor:
+    return Factor(name, f"frequency below which {noise} rises as 1/f", "Hz", _EXACT, _TIME, typical, source, 0.0, 1e12)
 
 
 FACTORS: dict[str, Factor] = {
@@ -136,6 +140,30 @@ FACTORS: dict[str, Factor] = {
             "the GF180 read-out of circuits/gf180, 214 kHz",
             (0.0, 1e12),
         ),
+        _exact(
+            "readout_slew",
+            "largest slope behind the read-out, beside the pole of readout_bandwidth",
+            "V/s",
+            8.3e6,
+            "the GF180 op-amp of circuits/gf180, 8.6 V/us",
+            (0.0, 1e12),
+        ),
+        _exact(
+            "readout_step",
+            "step to which the output of the read-out is rounded, at any time",
+            "V",
+            1e-3,
+            "12 bits over 4 V",
+            (0.0, 1.0),
+        ),
+        _exact(
+            "control_step",
+            "step to which every control and the threshold are rounded; their dither is added behind it",
+            "V",
+            1e-3,
+            "12 bits over 4 V",
+            (0.0, 1.0),
+        ),
         _drawn("dither_spread", "amplitude of every dither, relative", "", 0.0033, _ONE_PERCENT, 0.5),
         _drawn("reference_spread", "amplitude of every mixer's reference, relative", "", 0.0033, _ONE_PERCENT, 0.5),
         _drawn(
@@ -177,7 +205,7 @@ FACTORS: dict[str, Factor] = {
             3.2e-12,
             "Boon et al., Nature Communications 2025, doi 10.1038/s41467-025-65155-7, 1e-5 nA^2/Hz",
         ),
-        _exact("network_corner", "frequency below which network_noise rises as 1/f", "Hz", 1e3, "see there", (0, 1e12)),
+        _corner("network_corner", "network_noise", 1e3, "the same, whose noise is given at 1 kHz"),
         _noise(
             "amplifier_noise",
             "white noise at the inputs of read-out, mixers and integrators, each its own",
@@ -185,20 +213,24 @@ FACTORS: dict[str, Factor] = {
             18e-9,
             "TL072 data sheet, 18 nV at 1 kHz; the GF180 op-amp has that above 0.1 MHz",
         ),
-        _exact(
-            "amplifier_corner",
-            "frequency below which amplifier_noise rises as 1/f",
-            "Hz",
-            1e5,
-            "op-amp of circuits/gf180, simulated",
-            (0, 1e12),
-        ),
+        _corner("amplifier_corner", "amplifier_noise", 1e5, "op-amp of circuits/gf180, simulated"),
         _noise(
             "level_drift",
             "1/f noise of the level of every site of the network, each its own: the density at 1 Hz",
             "V/rtHz",
             1e-6,
             "charge noise in silicon, about 1 ueV at 1 Hz: Connors et al., Physical Review B 100 (2019) 165305",
+        ),
+        Factor(
+            "broken_bonds",
+            "every bond of the network",
+            "",
+            _CHANCE,
+            _CHIP,
+            0.05,
+            "own choice: a few bonds of a device",
+            0.0,
+            1.0,
         ),
     )
 }

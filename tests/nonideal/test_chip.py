@@ -22,7 +22,7 @@ def test_the_catalogue_is_complete_and_the_settings_have_every_factor() -> None:
     for name, factor in FACTORS.items():
         assert factor.name == name
         assert factor.place and factor.source and factor.draw in ("once per chip", "in time")
-        assert factor.distribution in ("drawn", "as given", "density")
+        assert factor.distribution in ("drawn", "as given", "density", "chance")
         assert max(factor.least, -factor.most) <= factor.typical <= factor.most and factor.typical != 0
         assert parse_config({"nonideal": {name: f"{factor.typical!r} {factor.unit}".strip()}}).nonideal.sizes[
             name

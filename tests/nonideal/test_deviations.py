@@ -22,6 +22,7 @@ from hgesim.circuit import (
     Pulse,
     Resistor,
     Sine,
+    Staircase,
     StartServo,
     Transconductance,
     VoltageSource,
@@ -64,9 +65,12 @@ def source(net: str, wave: object) -> VoltageSource:
     return VoltageSource(f"v_{net}_in", net, "0", wave)
 
 
-@pytest.mark.parametrize("name", [name for name in FACTORS if name != "mismatch"])
+@pytest.mark.parametrize(
+    "name", [n for n, f in FACTORS.items() if f.draw == "once per chip" and n not in ("mismatch", "broken_bonds")]
+)
 def test_each_factor_changes_the_deck_and_only_where_it_belongs(name: str) -> None:
-    chip = Nonideal({name: FACTORS[name].typical}, seed=2)
+    beside = {"readout_bandwidth": 1e5} if name == "readout_slew" else {}
+    chip = Nonideal({name: FACTORS[name].typical, **beside}, seed=2)
     nominal, made = design(Nonideal()).netlist(), design(chip).netlist()
     assert made == design(chip).netlist() != nominal
     new = set(instance_lines(made)) - set(instance_lines(nominal))
@@ -75,7 +79,8 @@ def test_each_factor_changes_the_deck_and_only_where_it_belongs(name: str) -> No
         "capacitor": r"x_lowpass|x_integrator|x_coupler",
         "integrator": r"x_integrator|v_integrator",
         "dielectric": r"x_integrator",
-        "readout": r"x_readout|[vrc]_readout",
+        "control": r"x_integrator|b_integrator",
+        "readout": r"x_readout|[vrcb]_readout",
         "loss": r"x_loss|v_loss",
         "mixer": r"x_mixer|[vrg]_mixer",
         "dither": r"i_dither",
@@ -220,6 +225,52 @@ def test_the_readout_gets_its_gain_and_its_pole(where: tuple) -> None:
     grid = np.linspace(6e-4, 8e-4, 8001)[:-1]
     found = 2j * np.mean(np.interp(grid, time, value) * np.exp(-2j * np.pi * 1e4 * grid))
     assert found == pytest.approx(-1e-7 * 2e6 * 0.8 / (1 + 1j), rel=5e-3)
+
+
+def test_a_slew_limit_is_a_slope_for_steps_and_a_pole_for_small_signals(where: tuple) -> None:
+    chip = Nonideal({"readout_bandwidth": 1e5, "readout_slew": 1e5}, **FIXED)
+
+    def out(wave: object, stop: float) -> tuple[np.ndarray, np.ndarray]:
+        parts: list[Element] = [
+            placed("readout", inp="el", out="err"),
+            source("drive", wave),
+            Resistor("r_in", "drive", "el", 2e6),
+        ]
+        raw = run(parts, chip, ("err",), where, stop=stop, step=2e-7)
+        return np.asarray(raw.values[:, 0]), np.asarray(raw["v(err)"])
+
+    time, value = out(Pulse(0.0, 1.0, 1e-6, 1.0, 1e-8), 2e-5)
+    slope = np.polyfit(time[(time > 2e-6) & (time < 6e-6)], value[(time > 2e-6) & (time < 6e-6)], 1)[0]
+    assert slope == pytest.approx(-1e5, rel=0.01) and value[-1] == pytest.approx(-1.0, abs=0.01)
+    time, value = out(Sine(1e-3, 1e5), 6e-5)
+    grid = np.linspace(4e-5, 6e-5, 8001)[:-1]
+    found = 2j * np.mean(np.interp(grid, time, value) * np.exp(-2j * np.pi * 1e5 * grid))
+    assert found == pytest.approx(-1e-3 / (1 + 1j), rel=0.02)
+
+
+def test_rounded_voltages_are_multiples_and_carry_the_dither_on_top(where: tuple) -> None:
+    step = 0.1
+    parts: list[Element] = [
+        source("plus", Pulse(0.0, 0.99, 1e-4, 1.0, 9.9e-5)),  # a ramp of 0.1 ms
+        source("minus", Sine(0.02, 1e5)),
+        Staircase("b_stairs", "out", "plus", "minus", step),
+    ]
+    raw = simulate(bench(parts, ("plus", "minus", "out"), step=1e-7), *where)
+    plus, minus, out = (np.asarray(raw[f"v({net})"]) for net in ("plus", "minus", "out"))
+    exact = step * np.floor((plus - minus) / step + 0.5)
+    inside = np.abs((plus - minus) / step - np.floor((plus - minus) / step) - 0.5) > 0.1  # not on an edge
+    assert inside.sum() > 500 and np.ptp(plus) > 0.9
+    assert np.abs(out - minus - exact)[inside].max() < 2e-2 * step
+    assert np.abs(out - plus).max() <= 0.51 * step
+
+
+def test_controls_start_where_they_should_before_they_are_rounded() -> None:
+    made = design(Nonideal({"control_step": 4e-3, "readout_step": 1e-3})).circuit.elements
+    stairs = {e.out: e for e in made if isinstance(e, Staircase)}
+    assert set(stairs) == {"el_e3", "el_e4", "threshold", "err"}
+    servos = [e for e in made if isinstance(e, StartServo)]
+    assert {servo.held for servo in servos} == {stairs[out].plus for out in stairs if out != "err"}
+    assert all(e.minus.startswith("dither_") for out, e in stairs.items() if out != "err")
 
 
 def waves(made: Design) -> dict[str, Sine]:
