@@ -16,6 +16,7 @@ from hgesim.network import (
     SpaceCharge,
     diode,
     hopping,
+    measured,
     memristor,
     ohmic,
     random_geometric,
@@ -24,9 +25,15 @@ from hgesim.network import (
     with_gates,
 )
 
-LAWS = ("hopping", "ohmic", "sinh", "space_charge", "trapped", "diode", "memristor", "nmos", "gf180_nmos", "mixed")
+LAWS = (
+    *("hopping", "ohmic", "sinh", "space_charge", "trapped", "diode", "memristor", "nmos", "gf180_nmos", "mixed"),
+    "measured",
+)
 WRITTEN = ("hopping", "space_charge", "trapped", "diode", "memristor", "mixed")
+# a bond that conducts better one way, with a part that is nearly flat
+CURVE = measured([-0.4, -0.1, 0.0, 0.05, 0.1, 0.2, 0.5], [-4e-8, -2e-8, 0.0, 1e-10, 3e-8, 1.2e-7, 2e-7])
 FACTORIES = {
+    "measured": lambda lengths, random: tuple(CURVE for _ in lengths),
     "hopping": hopping(localisation=50e-9),
     "ohmic": ohmic(),
     "sinh": sinh(scale=0.06),

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from hgesim.circuit import BondInstance, Occupation
 from hgesim.design.circuit import Circuit
-from hgesim.network import Diode, Gf180Nmos, Hopping, Memristor, Nmos, Ohmic, Sinh, SpaceCharge
+from hgesim.network import Diode, Gf180Nmos, Hopping, Measured, Memristor, Nmos, Ohmic, Sinh, SpaceCharge
+from hgesim.network.measured import Pieces, table_pieces
 from hgesim.network.model import BOLTZMANN_EV
 from hgesim.units import spice_number
 
@@ -123,6 +124,9 @@ def bond_lines(bond: BondInstance, dialect: str, two_kt: float, thermal_voltage:
         ]
     if isinstance(law, Gf180Nmos):
         return [f"x{bond.name} {bond.a} {bond.gate} {bond.b} {bond.body} nfet_03v3 {_GF180_SIZE} {_pairs(m=law.units)}"]
+    if isinstance(law, Measured):
+        plus, minus = (bond.b, bond.a) if law.plus else (bond.a, bond.b)
+        return [f"b{bond.name} {plus} {minus} i={_curve(f'v({plus},{minus})', table_pieces(law.table))}"]
     if isinstance(law, SpaceCharge):
         call = f"{ends} spacebond {_pairs(conductance=law.conductance, onset=law.onset, power=law.power)}"
     elif isinstance(law, Diode):
@@ -137,6 +141,20 @@ def bond_lines(bond: BondInstance, dialect: str, two_kt: float, thermal_voltage:
         call = f"{ends} {bond.level_a} {bond.level_b} hopbond {_pairs(rate=law.rate)}"
         call += "" if dialect == "osdi" else f" {_pairs(two_kt=two_kt)}"
     return [f"{'n' if dialect == 'osdi' else 'x'}{bond.name} {call}"]
+
+
+def _curve(drop: str, pieces: Pieces, first: int = 0, last: int | None = None) -> str:
+    """Write a piecewise cubic of a voltage as a tree of choices: few comparisons find the piece."""
+    last = len(pieces.starts) - 1 if last is None else last
+    if first == last:
+        c0, c1, c2, c3 = (spice_number(value) for value in pieces.weights[:, first])
+        u = f"({drop}-({spice_number(pieces.starts[first])}))"
+        if not pieces.weights[2:, first].any():
+            return f"({c0}+{u}*({c1}))"
+        return f"({c0}+{u}*({c1}+{u}*({c2}+{u}*({c3}))))"
+    middle = (first + last + 1) // 2
+    below, above = _curve(drop, pieces, first, middle - 1), _curve(drop, pieces, middle, last)
+    return f"({drop}<({spice_number(pieces.starts[middle])}) ? {below} : {above})"
 
 
 def _pairs(**values: float) -> str:

@@ -12,6 +12,7 @@ from hgesim.network.graphs import from_graph, to_graph
 from hgesim.network.junctions import Diode, Memristor, SpaceCharge
 from hgesim.network.laws import Hopping, Law, Ohmic, Sinh
 from hgesim.network.master import MasterResult, master_equation
+from hgesim.network.measured import Measured, measured, read_curve
 from hgesim.network.model import Network
 from hgesim.network.montecarlo import KmcResult, kinetic_monte_carlo
 from hgesim.network.resistive import (
@@ -38,6 +39,7 @@ __all__ = [
     "Law",
     "LawFactory",
     "MasterResult",
+    "Measured",
     "Memristor",
     "Network",
     "Nmos",
@@ -53,9 +55,11 @@ __all__ = [
     "kinetic_monte_carlo",
     "lattice",
     "master_equation",
+    "measured",
     "memristor",
     "ohmic",
     "random_geometric",
+    "read_curve",
     "read_network",
     "sinh",
     "space_charge",

@@ -13,6 +13,7 @@ from hgesim.names import label_text
 from hgesim.network.checks import ROLES, is_whole
 from hgesim.network.disc import disc_levers
 from hgesim.network.laws import LABELS, LAWS, UNITS, Diode, FloatArray, Hopping, Law, law_name, law_values
+from hgesim.network.measured import Measured
 from hgesim.network.model import Network
 from hgesim.units import parse_quantity
 
@@ -52,9 +53,10 @@ def from_graph(
         ``reference`` (occupation at which it is neutral, 0 where not given).
         Edge attributes: ``law`` = ``hopping`` with ``rate`` (A), ``sinh`` with ``conductance`` (S) and ``scale`` (V),
         ``ohmic`` with ``conductance``, ``space_charge`` with ``conductance``, ``onset`` (V) and ``power``, ``diode``
-        with ``saturation`` (A), ``emission`` and ``anode`` (the label of one of its two nodes), or ``memristor``,
-        ``nmos`` and ``gf180_nmos`` with the parameters of their classes, ``gate`` being the label of an electrode;
-        what has a default may be left out. Without ``law`` the parameters tell.
+        with ``saturation`` (A), ``emission`` and ``anode`` (the label of one of its two nodes), ``measured``
+        with ``table`` (text, see `hgesim.network.Measured`) and ``plus`` (the label of one of its nodes), or
+        ``memristor``, ``nmos`` and ``gf180_nmos`` with the parameters of their classes, ``gate`` being the label of an
+        electrode; what has a default may be left out. Without ``law`` the parameters tell.
         Graph attributes: ``temperature`` (K), ``site_leak`` (S), ``meta`` or ``meta_<name>``; ``name`` is ignored.
     temperature, site_leak : float or str, optional
         In the place of the graph's own; 77 K and 0 S where neither is given.
@@ -182,6 +184,8 @@ def to_graph(network: Network) -> nx.MultiGraph[str]:
         values = law_values(law)
         if isinstance(law, Diode):
             values["anode"] = labels[(i, j)[law.anode]]
+        if isinstance(law, Measured):
+            values["plus"] = labels[(i, j)[law.plus]]
         graph.add_edge(labels[i], labels[j], law=law_name(law), **values)
     return graph
 
@@ -259,11 +263,13 @@ def _law(data: Mapping[str, Any], ends: tuple[str, str], place: str) -> Law:
     }
     if "gate" in given:
         values["gate"] = label_text(data["gate"])
-    if "anode" in given:
-        anode = label_text(data["anode"])
-        if anode not in ends:
-            raise RequestError("network.bad-bond", f'anode "{anode}"', place=place, remedy=nearest(anode, ends))
-        values["anode"] = ends.index(anode)
+    if "table" in given:
+        values["table"] = data["table"]
+    for end in given.intersection(("anode", "plus")):
+        node = label_text(data[end])
+        if node not in ends:
+            raise RequestError("network.bad-bond", f'{end} "{node}"', place=place, remedy=nearest(node, ends))
+        values[end] = ends.index(node)
     return LAWS[name](**values)
 
 

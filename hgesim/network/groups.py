@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hgesim.network.junctions import Diode, Memristor, SpaceCharge, diode_state, memristor_state, space_charge_state
 from hgesim.network.laws import LABELS, FloatArray, Hopping, Ohmic, Sinh, gate_label, law_values, sinh_state
+from hgesim.network.measured import Measured, measured_state, smallest_step
 from hgesim.network.transistors import Channel, Gf180Nmos, Nmos, gf180_channel, level_1_channel
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Group:
         Numbers of the electrodes that are their gates.
     values : ndarray, (parameters, G)
         As the function of the law takes them.
+    measured : tuple of Measured
+        The laws themselves where they are tables.
     """
 
     law: type
@@ -47,10 +50,13 @@ class Group:
     ends: tuple[NDArray[np.intp], NDArray[np.intp]]
     gates: NDArray[np.intp]
     values: FloatArray
+    measured: tuple[Measured, ...] = ()
 
     @property
     def scale(self) -> float:
         """Smallest voltage over which the current of a bond grows by e, or infinity."""
+        if self.measured:
+            return smallest_step([law.table for law in self.measured])
         return SCALES[self.law](self.values) if self.law in SCALES else np.inf
 
     def evaluate(self, potential: FloatArray, volts: FloatArray) -> Channel:
@@ -58,7 +64,10 @@ class Group:
         a, b = (potential[:, end] for end in self.ends)
         if self.law in TRANSISTORS:
             return TRANSISTORS[self.law](a, b, volts[:, self.gates], self.values)
-        current, slope = JUNCTIONS[self.law](a - b, self.values)
+        if self.measured:
+            current, slope = measured_state(a - b, self.measured)
+        else:
+            current, slope = JUNCTIONS[self.law](a - b, self.values)
         return Channel(current, slope, -slope, np.zeros_like(current))
 
 
@@ -99,7 +108,8 @@ def make_groups(network: Network) -> tuple[Group, ...]:
             values = np.array([values[0], values[1] * network.kT, sign])
         gates = [network.electrode_labels.index(gate_label(law)) for law in laws if gate_label(law)]
         ends = network.bond_sites[bonds]
-        groups.append(Group(kind, bonds, (ends[:, 0], ends[:, 1]), np.array(gates, dtype=np.intp), values))
+        tables = tuple(law for law in laws if isinstance(law, Measured))
+        groups.append(Group(kind, bonds, (ends[:, 0], ends[:, 1]), np.array(gates, dtype=np.intp), values, tables))
     return tuple(groups)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgesim.network.junctions import MAX_EXPONENT, Diode, Memristor, SpaceCharge
+from hgesim.network.measured import Measured, table_problem
 from hgesim.network.transistors import Gf180Nmos, Nmos
 
 __all__ = [
@@ -85,7 +86,7 @@ class Ohmic:
     conductance: float
 
 
-Law = Hopping | Sinh | Ohmic | SpaceCharge | Diode | Memristor | Nmos | Gf180Nmos
+Law = Hopping | Sinh | Ohmic | SpaceCharge | Diode | Memristor | Nmos | Gf180Nmos | Measured
 LAWS: dict[str, type[Law]] = {
     "hopping": Hopping,
     "sinh": Sinh,
@@ -95,6 +96,7 @@ LAWS: dict[str, type[Law]] = {
     "memristor": Memristor,
     "nmos": Nmos,
     "gf180_nmos": Gf180Nmos,
+    "measured": Measured,
 }
 NAMES = {law: name for name, law in LAWS.items()}
 UNITS = {
@@ -119,7 +121,7 @@ UNITS = {
     "surface": "V",
     "units": "",
 }
-LABELS = ("gate", "anode")  # fields that name a node: they have no unit
+LABELS = ("gate", "anode", "table", "plus")  # fields that name a node or are text: they have no unit
 ANY_SIGN, ZERO_TOO = ("body", "threshold"), ("modulation", "body_effect", "potentiation_slope", "depression_slope")
 
 
@@ -129,7 +131,7 @@ def law_name(law: Law) -> str:
 
 
 def law_values(law: Law) -> dict[str, float | int | str]:
-    """Return the parameters of a law, in SI units, by name; a gate is a label and an anode 0 or 1."""
+    """Return the parameters of a law, in SI units, by name; a gate is a label, a table text, an anode 0 or 1."""
     values = {field.name: getattr(law, field.name) for field in fields(law)}
     return {name: value if name in LABELS else float(value) for name, value in values.items()}
 
@@ -141,7 +143,11 @@ def gate_label(law: Law) -> str:
 
 def flipped(law: Law) -> Law:
     """Return the law of the same bond with its two nodes named the other way round."""
-    return dataclasses.replace(law, anode=1 - law.anode) if isinstance(law, Diode) and law.anode in (0, 1) else law
+    if isinstance(law, Diode) and law.anode in (0, 1):
+        return dataclasses.replace(law, anode=1 - law.anode)
+    if isinstance(law, Measured) and law.plus in (0, 1):
+        return dataclasses.replace(law, plus=1 - law.plus)
+    return law
 
 
 def law_problem(law: object) -> str:
@@ -162,6 +168,10 @@ def law_problem(law: object) -> str:
         return f"power = {law.power:g} is below 2"
     if isinstance(law, Diode) and (isinstance(law.anode, bool) or law.anode not in (0, 1)):
         return f"anode = {law.anode!r} is neither 0 nor 1"
+    if isinstance(law, Measured):
+        if isinstance(law.plus, bool) or law.plus not in (0, 1):
+            return f"plus = {law.plus!r} is neither 0 nor 1"
+        return table_problem(law.table)
     if isinstance(law, Memristor) and law.maximum < law.minimum:
         return f"maximum = {law.maximum:g} S is below minimum = {law.minimum:g} S"
     return ""

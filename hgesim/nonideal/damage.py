@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from hgesim.errors import RequestError, nearest
-from hgesim.network import Gf180Nmos, Law, Network
+from hgesim.network import Gf180Nmos, Law, Measured, Network
 from hgesim.nonideal.chip import Nonideal
 from hgesim.seeds import generator
 
@@ -78,5 +78,8 @@ def _broken(law: Law) -> Law:
         raise RequestError(
             "nonideal.no-law", "a foundry transistor has no current to scale", place="nonideal.broken_bonds"
         )
+    if isinstance(law, Measured):
+        rows = (row.split() for row in law.table.split(";"))
+        return dataclasses.replace(law, table="; ".join(f"{volt} {float(ampere) * _LEFT!r}" for volt, ampere in rows))
     values = {name: getattr(law, name) * _LEFT for name in _SCALES if hasattr(law, name)}
     return dataclasses.replace(law, **values)
