@@ -22,6 +22,7 @@ _HOMES = {
     "HomodyneLoop": "hgesim.loop",
     "LoopSettings": "hgesim.loop",
     "Network": "hgesim.network",
+    "Nonideal": "hgesim.nonideal",
     "OpenLoop": "hgesim.loop",
     "OperatingPoints": "hgesim.loop",
     "Run": "hgesim.experiment",
@@ -62,6 +63,7 @@ __all__ = [
     "HomodyneLoop",
     "LoopSettings",
     "Network",
+    "Nonideal",
     "OpenLoop",
     "OperatingPoints",
     "Run",
@@ -129,6 +131,7 @@ if TYPE_CHECKING:
         read_network,
         write_network,
     )
+    from hgesim.nonideal import Nonideal
 
 
 def __getattr__(name: str) -> Any:

@@ -210,6 +210,7 @@ class NonidealConfig(_Section):
 
     * ``seed`` of the chip, ``corner`` of the foundry's transistors (NMOS, PMOS: typical, fast, slow) and the
       ``distribution`` of what is drawn; ``"fixed"`` gives every place the size itself, with its sign.
+    * ``preset``: ``"gf180"`` or ``"discrete"``, typical sizes of what such parts have; a key that is given goes first.
     * Inside of the blocks: ``mismatch`` (in units of the foundry's sigma), ``resistor_tolerance``,
       ``resistor_spread``, ``capacitor_tolerance`` and ``capacitor_spread`` (relative; each its own, all together).
     * Integrators: ``integrator_offset`` (V), ``integrator_leak`` (S), ``dielectric_absorption`` (share).
@@ -228,6 +229,7 @@ class NonidealConfig(_Section):
 
     seed: int = Field(default=0, ge=0)
     run: int = Field(default=0, ge=0)
+    preset: Name | None = None
     corner: Literal["tt", "ff", "ss", "fs", "sf"] = "tt"
     lost: tuple[Name, ...] = Field(default=(), strict=False)
     distribution: Literal["normal", "uniform", "fixed"] = "normal"
@@ -263,8 +265,8 @@ class NonidealConfig(_Section):
 
     @property
     def sizes(self) -> dict[str, float]:
-        """Return the size of each factor."""
-        return self.model_dump(exclude={"seed", "run", "corner", "distribution", "lost"})
+        """Return the size of each factor that is given."""
+        return self.model_dump(exclude={"seed", "run", "preset", "corner", "distribution", "lost"}, exclude_unset=True)
 
 
 class EngineConfig(_Section):

@@ -6,7 +6,16 @@ from pathlib import Path
 
 from hgesim.blocks import Block, block_from_file
 from hgesim.blocks.transfer import CONTRACT
-from hgesim.config import CircuitConfig, Config, LoopConfig, NetworkConfig, TaskConfig, idle_keys, parse_config
+from hgesim.config import (
+    CircuitConfig,
+    Config,
+    LoopConfig,
+    NetworkConfig,
+    NonidealConfig,
+    TaskConfig,
+    idle_keys,
+    parse_config,
+)
 from hgesim.design import Design, block_set
 from hgesim.errors import RequestError
 from hgesim.loop import (
@@ -26,7 +35,7 @@ from hgesim.loop import (
     sphere_task,
 )
 from hgesim.network import DiscParameters, Network, dopant_disc, read_network
-from hgesim.nonideal import Nonideal
+from hgesim.nonideal import Nonideal, preset_sizes
 from hgesim.seeds import generator
 
 __all__ = ["build_design", "build_network", "build_task", "draw_start", "located", "make_loop"]
@@ -165,14 +174,7 @@ def build_design(config: Config, folder: Path = Path()) -> Design:
         _blocks(config.circuit, folder),
         site_capacitance=config.network.site_capacitance,
         temperature=config.circuit.temperature,
-        nonideal=Nonideal(
-            config.nonideal.sizes,
-            config.nonideal.seed,
-            config.nonideal.corner,
-            config.nonideal.distribution,
-            config.nonideal.run,
-            config.nonideal.lost,
-        ),
+        nonideal=_chip(config.nonideal),
     )
 
 
@@ -186,6 +188,11 @@ def located(config: Config, folder: Path) -> Config:
         if value.lower().endswith(_FILE_ENDINGS):
             data["circuit"][kind] = str((folder / value).resolve())
     return parse_config(data)
+
+
+def _chip(values: NonidealConfig) -> Nonideal:
+    sizes = preset_sizes(values.preset) if values.preset is not None else {}
+    return Nonideal({**sizes, **values.sizes}, values.seed, values.corner, values.distribution, values.run, values.lost)
 
 
 def make_loop(config: Config, network: Network, task: Task) -> HomodyneLoop:

@@ -129,6 +129,7 @@ class Experiment:
         self.refuse_missing_parts(dialect)
         folder = claim_folder(Path(out), force=force)
         settings = self.config.model_dump(mode="json") if self.told else _what_runs(design, self.config)
+        settings["nonideal"] = design.nonideal.settings
         write_json({**settings, "given": self.told, "design": design.digest}, folder / "config.json")
         write_network(self.design.network, folder / "network.json")
         work = Attempt(design, folder, engine, dialect, self.config.engine.timeout, self.config.loop.control_range)

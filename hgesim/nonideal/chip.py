@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hgesim.errors import RequestError, nearest
 from hgesim.nonideal.factors import CORNERS, FACTORS
@@ -90,6 +91,12 @@ class Nonideal:
         """Return what is on: sizes by name, the corner where it is not the typical one, electrodes that are lost."""
         corner: dict[str, str] = {} if self.corner == "tt" else {"corner": self.corner}
         return {**dict(self.sizes), **corner, **({"lost": list(self.lost)} if self.lost else {})}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return what makes the same chip, by the keys of the section ``[nonideal]``."""
+        rest = {name: getattr(self, name) for name in ("seed", "run", "corner", "distribution")}
+        return {**rest, "lost": list(self.lost), **dict(self.sizes)}
 
     @property
     def damage(self) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CORNERS", "FACTORS", "Factor"]
+from hgesim.errors import RequestError, nearest
+
+__all__ = ["CORNERS", "FACTORS", "PRESETS", "Factor", "preset_sizes"]
 
 # Sections of the foundry's model file for each corner: first letter NMOS, second PMOS.
 CORNERS = {"tt": "typical", "ff": "ff", "ss": "ss", "fs": "fs", "sf": "sf"}
@@ -59,6 +61,7 @@ _FOUNDRY = "GF180MCU model file sm141064.ngspice"
 _TL072 = "TL072 data sheet, input offset 3 mV typical, 10 mV at most"
 _AD633 = "AD633 data sheet"
 _ONE_PERCENT = "parts of 1 percent, taken as three standard deviations"
+_FIVE_PERCENT = "parts of 5 percent, taken as three standard deviations"
 
 
 def _drawn(name: str, place: str, unit: str, typical: float, source: str, most: float = 1e30) -> Factor:
@@ -100,7 +103,7 @@ FACTORS: dict[str, Factor] = {
             0.5,
         ),
         _drawn(
-            "capacitor_tolerance", "every capacitor inside of the blocks, each its own", "", 0.0033, _ONE_PERCENT, 0.5
+            "capacitor_tolerance", "every capacitor inside of the blocks, each its own", "", 0.0167, _FIVE_PERCENT, 0.5
         ),
         _drawn(
             "capacitor_spread",
@@ -234,3 +237,43 @@ FACTORS: dict[str, Factor] = {
         ),
     )
 }
+
+# What a technology has by itself, without a fault and without noise; each with its typical size.
+PRESETS: dict[str, tuple[str, ...]] = {
+    "gf180": ("mismatch", "resistor_spread", "capacitor_spread"),
+    "discrete": (
+        "resistor_tolerance",
+        "capacitor_tolerance",
+        "integrator_leak",
+        "dielectric_absorption",
+        "readout_offset",
+        "loss_offset",
+        "mixer_offset",
+        "integrator_offset",
+        "mixer_gain",
+        "dither_spread",
+        "reference_spread",
+        "reference_phase",
+        "reference_feedthrough",
+    ),
+}
+
+
+def preset_sizes(name: str) -> dict[str, float]:
+    """Return the typical sizes of a preset's factors.
+
+    Parameters
+    ----------
+    name : str
+        A key of `PRESETS`.
+
+    Raises
+    ------
+    RequestError
+        ``nonideal.unknown-preset`` with the nearest name.
+    """
+    if name not in PRESETS:
+        raise RequestError(
+            "nonideal.unknown-preset", f'"{name}"', place="nonideal.preset", remedy=nearest(str(name), PRESETS)
+        )
+    return {factor: FACTORS[factor].typical for factor in PRESETS[name]}

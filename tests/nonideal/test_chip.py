@@ -12,13 +12,13 @@ import pytest
 from hgesim.config import NonidealConfig, load_config, parse_config
 from hgesim.errors import RequestError
 from hgesim.experiment.build import build_design
-from hgesim.nonideal import CORNERS, FACTORS, Nonideal
+from hgesim.nonideal import CORNERS, FACTORS, PRESETS, Nonideal, preset_sizes
 
 
 def test_the_catalogue_is_complete_and_the_settings_have_every_factor() -> None:
     config = NonidealConfig()
-    assert set(config.sizes) == set(FACTORS)
-    assert all(size == 0 for size in config.sizes.values())
+    assert set(NonidealConfig.model_fields) == {*FACTORS, "seed", "run", "preset", "corner", "distribution", "lost"}
+    assert all(getattr(config, name) == 0 for name in FACTORS) and config.sizes == {}
     for name, factor in FACTORS.items():
         assert factor.name == name
         assert factor.place and factor.source and factor.draw in ("once per chip", "in time")
@@ -101,6 +101,20 @@ def test_a_factor_that_changes_nothing_is_refused() -> None:
         config = parse_config({"network": {"seed": 112}, "circuit": {"technology": "ideal"}, "nonideal": settings})
         with pytest.raises(RequestError, match=r"nonideal\.no-effect"):
             build_design(config)
+
+
+def test_presets_have_typical_sizes_and_keys_go_first() -> None:
+    def chip(technology: str, **values: object) -> Nonideal:
+        settings = {"network": {"seed": 112}, "circuit": {"technology": technology}, "nonideal": values}
+        return build_design(parse_config(settings)).nonideal
+
+    for technology in PRESETS:
+        made = chip(technology, preset=technology, seed=4)
+        assert made.on == preset_sizes(technology) and made.seed == 4
+    assert chip("gf180", preset="gf180", mismatch=0.5).on == {**preset_sizes("gf180"), "mismatch": 0.5}
+    assert "mismatch" not in chip("ideal", preset="gf180", mismatch=0).on
+    with pytest.raises(RequestError, match=r'nonideal\.unknown-preset.*"gf180"'):
+        chip("gf180", preset="gf18")
 
 
 def test_corners_are_those_of_the_model_file() -> None:
