@@ -172,10 +172,10 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
 
 def _staircase(stairs: Staircase) -> str:
     """Write a rounded voltage: the nearest multiple, with half a hyperbolic tangent to either side."""
-    step = spice_number(stairs.step)
+    step, rate = spice_number(stairs.step), spice_number(1.0 / stairs.step)
     signal = f"v({stairs.plus})" if stairs.minus == "0" else f"v({stairs.plus},{stairs.minus})"
-    nearest_whole = f"floor({signal}/{step}+0.5)"
-    rest = f"({signal}/{step}-{nearest_whole})"
+    nearest_whole = f"floor(0.5+{rate}*{signal})"
+    rest = f"({rate}*{signal}-{nearest_whole})"
     edges = f"0.5*tanh(20*({rest}-0.5))+0.5*tanh(20*({rest}+0.5))"
     base = "" if stairs.minus == "0" else f"v({stairs.minus})+"
     return f"{base}{step}*({nearest_whole}+{edges})"

@@ -23,6 +23,7 @@ from hgesim.netlist import DECK, DIALECTS, deck_files, verilog_a, write_deck, wr
 from hgesim.netlist.bonds import HOPPING_SUBCKT
 from hgesim.netlist.checks import check_deck
 from hgesim.network import Network, dopant_disc, from_graph, lattice, read_network, sinh, to_graph
+from hgesim.nonideal import FACTORS, Nonideal
 from hgesim.waveforms import window_means
 
 STRUCTURAL = (".include", ".lib", ".param", ".model", ".subckt", ".ends", ".options", ".nodeset", ".save", ".tran",
@@ -41,6 +42,12 @@ def make(network: Network | None = None, technology: str = "ideal", **choices: B
     return Design(network, small_loop(network), block_set(technology, **choices))
 
 
+def chip(technology: str) -> Design:
+    """With every factor that the technology has."""
+    sizes = {name: f.typical for name, f in FACTORS.items() if name != "mismatch" or technology == "gf180"}
+    return make(technology=technology).replace(nonideal=Nonideal(sizes, seed=3, lost=("e3",)))
+
+
 DECKS = {
     **{
         f"{t}-{d}": (lambda t=t: make(technology=t).circuit, d)
@@ -49,6 +56,7 @@ DECKS = {
     },
     "bench": (lambda: network_bench(disc(), np.zeros((3, 5))), "osdi"),
     "bench-b": (lambda: network_bench(disc(), np.zeros((3, 5))), "b-source"),
+    **{f"chip-{t}": (lambda t=t: chip(t).circuit, "osdi") for t in ("ideal", "gf180", "discrete")},
     "sinh": (lambda: make(lattice(2, 3, law=sinh(), electrodes=5)).circuit, "osdi"),
 }
 

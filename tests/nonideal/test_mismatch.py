@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from law_networks import law_network
 from scipy.stats import chi2
 from small_designs import small_loop, small_star
 
@@ -159,7 +160,9 @@ def test_every_transistor_has_a_draw_of_its_own_and_keeps_it() -> None:
     other = draws(design(Nonideal({"mismatch": 1.0}, seed=6)))
     assert set(other) == set(here) and not set(other.values()) & set(here.values())
     # another block, another task, another corner: what is still there is as it was
-    for changed in (design(CHIP, mixer="ideal"), design(CHIP, "XOR"), design(Nonideal({"mismatch": 1.0}, 5, "ss"))):
+    more = Nonideal({"mismatch": 1.0, "mixer_offset": 5e-3, "resistor_tolerance": 0.01, "network_noise": 3e-12}, seed=5)
+    slow = Nonideal({"mismatch": 1.0}, 5, "ss")
+    for changed in (design(CHIP, mixer="ideal"), design(CHIP, "XOR"), design(slow), design(more)):
         kept = draws(changed)
         assert len(kept) > 30 and all(here[path] == value for path, value in kept.items())
 
@@ -181,6 +184,12 @@ def test_a_deck_says_what_is_not_ideal() -> None:
     assert chip.circuit.transistors == nominal.circuit.transistors
     blocks = [e.block for e in chip.circuit.elements if isinstance(e, BlockInstance) and e.block.kind == "mixer"]
     assert len({block.subckt for block in blocks}) == len(blocks) == 3
+
+
+def test_a_corner_of_a_device_made_of_foundry_transistors_is_refused() -> None:
+    network = law_network("gf180_nmos")
+    with pytest.raises(RequestError, match=r"nonideal\.no-law.*typical transistors"):
+        Design(network, small_loop(network), block_set("gf180"), nonideal=Nonideal(corner="ss"))
 
 
 def test_long_names_are_shortened_and_stay_apart() -> None:
