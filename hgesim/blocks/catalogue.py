@@ -15,7 +15,7 @@ from hgesim.errors import HgeError, RequestError, nearest
 __all__ = ["Block", "Cell", "all_subckts", "block_from_file", "block_from_pyspice", "circuits_folder", "get_block"]
 
 # Names that a deck uses for the network's own models.
-_BONDS = ("hopbond", "d_bond_", "startsw", "noise_")
+_BONDS = ("hopbond", "d_bond_", "startsw", "noise_", "staircase")
 
 
 @dataclass(frozen=True)

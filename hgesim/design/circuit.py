@@ -45,7 +45,7 @@ _LETTERS: dict[type, str] = {
     StartSwitch: "s",
     BlockInstance: "x",
     NoisePath: "a",
-    Staircase: "b",
+    Staircase: "x",
     SlewFollower: "b",
 }
 

@@ -47,6 +47,15 @@ _TRANSIENT_OPTIONS = ["* sources that drive gates converge to 1 nA", ".options a
 _FILE_SOURCE = (
     "amploffset=[0] amplscale=[1] timeoffset=0 timescale=1 timerelative=false amplstep=false"  # straight lines
 )
+# the nearest multiple, with half a hyperbolic tangent to either side
+_STAIRCASE = (
+    "* v(out,minus) is v(plus,minus) rounded to multiples of step; edges are a tenth of a step wide",
+    ".subckt staircase out plus minus step=1e-03",
+    "b1 whole 0 v=floor(v(plus,minus)/{step}+0.5)",
+    "b2 out minus v={step}*(v(whole)+0.5*tanh(20*(v(plus,minus)/{step}-v(whole)-0.5))"
+    "+0.5*tanh(20*(v(plus,minus)/{step}-v(whole)+0.5)))",
+    ".ends staircase",
+)
 _CASE_SOURCE = "vcase_number"  # no underscore after the v: an electrode may be called case_number
 
 
@@ -89,6 +98,8 @@ def definition_lines(circuit: Circuit, dialect: str) -> list[str]:
     lines += bond_definitions(circuit, dialect)
     if any(isinstance(element, StartSwitch) for element in circuit.elements):
         lines += [".model startsw sw(vt=0.5 vh=0.1 ron=1e+00 roff=1e+15)", ""]
+    if any(isinstance(element, Staircase) for element in circuit.elements):
+        lines += [*_STAIRCASE, ""]
     return lines + [text for block in all_subckts(circuit.blocks) for text in (_tidy(block), "")]
 
 
@@ -154,7 +165,8 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
             f'.model {model} filesource(file="{path_file(element)}" {_FILE_SOURCE})',
         ]
     elif isinstance(element, Staircase):
-        lines = [f"{element.name} {element.out} 0 v={_staircase(element)}"]
+        nets = f"{element.out} {element.plus} {element.minus}"
+        lines = [f"{element.name} {nets} staircase step={spice_number(element.step)}"]
     elif isinstance(element, SlewFollower):
         rise = f"{spice_number(2 * math.pi * element.bandwidth / element.slew)}*v({element.plus},{element.out})"
         lines = [f"{element.name} 0 {element.out} i={spice_number(element.farads * element.slew)}*tanh({rise})"]
@@ -168,17 +180,6 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
     if element.note:
         lines[0] += f" ; {element.note}"
     return lines
-
-
-def _staircase(stairs: Staircase) -> str:
-    """Write a rounded voltage: the nearest multiple, with half a hyperbolic tangent to either side."""
-    step, rate = spice_number(stairs.step), spice_number(1.0 / stairs.step)
-    signal = f"v({stairs.plus})" if stairs.minus == "0" else f"v({stairs.plus},{stairs.minus})"
-    nearest_whole = f"floor(0.5+{rate}*{signal})"
-    rest = f"({rate}*{signal}-{nearest_whole})"
-    edges = f"0.5*tanh(20*({rest}-0.5))+0.5*tanh(20*({rest}+0.5))"
-    base = "" if stairs.minus == "0" else f"v({stairs.minus})+"
-    return f"{base}{step}*({nearest_whole}+{edges})"
 
 
 def path_file(path: NoisePath) -> str:

@@ -202,7 +202,7 @@ class _Work:
         name = placed.name.removeprefix("x_")
         if step := self._draw("readout_step", placed.name):
             new = f"{name}_exact"
-            around.append(Staircase(f"b_{new}", placed.nets["out"], new, "0", step, f"rounding of {placed.note}"))
+            around.append(Staircase(f"x_{new}", placed.nets["out"], new, "0", step, f"rounding of {placed.note}"))
             placed = _rewired(placed, out=new)
         if self.chip.size("readout_bandwidth"):
             new = f"{name}_fast"
@@ -226,7 +226,7 @@ class _Work:
         if step := self._draw("control_step", placed.name):
             new, dither = f"{placed.name.removeprefix('x_')}_exact", placed.nets["dither"]
             out = placed.nets["out"]
-            around.append(Staircase(f"b_{new}", out, new, dither, step, f"rounding of {placed.note}"))
+            around.append(Staircase(f"x_{new}", out, new, dither, step, f"rounding of {placed.note}"))
             self.analog[out] = new
             placed = _rewired(placed, out=new)
         return placed

@@ -79,7 +79,7 @@ def test_each_factor_changes_the_deck_and_only_where_it_belongs(name: str) -> No
         "capacitor": r"x_lowpass|x_integrator|x_coupler",
         "integrator": r"x_integrator|v_integrator",
         "dielectric": r"x_integrator",
-        "control": r"x_integrator|b_integrator",
+        "control": r"x_integrator",
         "readout": r"x_readout|[vrcb]_readout",
         "loss": r"x_loss|v_loss",
         "mixer": r"x_mixer|[vrg]_mixer",
@@ -253,7 +253,7 @@ def test_rounded_voltages_are_multiples_and_carry_the_dither_on_top(where: tuple
     parts: list[Element] = [
         source("plus", Pulse(0.0, 0.99, 1e-4, 1.0, 9.9e-5)),  # a ramp of 0.1 ms
         source("minus", Sine(0.02, 1e5)),
-        Staircase("b_stairs", "out", "plus", "minus", step),
+        Staircase("x_stairs", "out", "plus", "minus", step),
     ]
     raw = simulate(bench(parts, ("plus", "minus", "out"), step=1e-7), *where)
     plus, minus, out = (np.asarray(raw[f"v({net})"]) for net in ("plus", "minus", "out"))
