@@ -19,12 +19,9 @@ from hgesim.errors import RequestError, nearest
 from hgesim.loop import HomodyneLoop
 from hgesim.loop.wiring import DRIVE, ERROR, TARGET, THRESHOLD
 from hgesim.network import Gf180Nmos, Network
-from hgesim.nonideal import CORNERS, Nonideal, damaged, deviate
+from hgesim.nonideal import CORNERS, NOISE_STEPS, Nonideal, damaged, deviate
 
 __all__ = ["Design", "block_set"]
-
-# Noise reaches up to twice the highest carrier, and its corners cost no more time points.
-_NOISE_STEPS = 5.0
 
 
 def block_set(technology: str, **choices: Block | str) -> dict[str, Block]:
@@ -122,7 +119,7 @@ class Design:
         )
         return Circuit(
             title=f"{loop.rule} learning of {loop.task.name} by {network.n_sites} sites",
-            elements=deviate(elements, self.nonideal, loop.timeline.stop, _NOISE_STEPS * loop.plan.step),
+            elements=deviate(elements, self.nonideal, loop.timeline.stop, NOISE_STEPS * loop.plan.step),
             analysis=Transient(loop.timeline.stop, loop.plan.step),
             probes=tuple(
                 dict.fromkeys(

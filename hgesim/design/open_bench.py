@@ -15,6 +15,7 @@ from hgesim.errors import RequestError
 from hgesim.loop.open_loop import OpenLoop
 from hgesim.loop.wiring import ERROR, detector_nets
 from hgesim.network import Network, Ohmic
+from hgesim.nonideal import CORNERS, NOISE_STEPS, Nonideal, deviate
 
 __all__ = ["open_loop_bench", "resistor_standard"]
 
@@ -25,6 +26,7 @@ def open_loop_bench(
     blocks: Mapping[str, Block],
     site_capacitance: float = 0.0,
     temperature: float = 300.0,
+    chip: Nonideal | None = None,
 ) -> Circuit:
     """Make the circuit that measures derivatives.
 
@@ -40,6 +42,9 @@ def open_loop_bench(
         From every site to ground, in farad.
     temperature : float
         Of the electronics, in kelvin.
+    chip : Nonideal, optional
+        What is not ideal. Factors that have no place in an open loop, such as those of integrators, are passed over;
+        the network is taken as it is given.
 
     Returns
     -------
@@ -55,15 +60,19 @@ def open_loop_bench(
         )
     channels = loop.channels(network)
     held, guess = held_start(network, loop.start_voltages(network))
+    chip = Nonideal() if chip is None else chip
+    elements = (*network_elements(network, site_capacitance), *held, *loop.elements(network, blocks))
     what = f"derivatives of the {loop.measured} of {network.n_sites} sites"
     return Circuit(
         f"all {what} at once, measured at {len(loop.points)} points",
-        (*network_elements(network, site_capacitance), *held, *loop.elements(network, blocks)),
+        deviate(elements, chip, loop.timeline.stop, NOISE_STEPS * loop.plan.step, every=False),
         Transient(loop.timeline.stop, loop.plan.step),
         (ERROR, *(net for channel in channels for net in detector_nets(channel.name))),
         guess,
         temperature=temperature,
         bond_temperature=network.temperature,
+        corner=CORNERS[chip.corner],
+        remarks=(f"Not ideal: {chip}.",) if chip else (),
     )
 
 

@@ -203,7 +203,8 @@ def measure_gradients(
     loops = [_ranged(tool, points, measured) for measured in MEASURED]
     folder = claim_folder(Path(out), force=force)
     config = experiment.config
-    write_json({**config.model_dump(mode="json"), "sampling": dataclasses.asdict(sampling)}, folder / "config.json")
+    settings = {**config.model_dump(mode="json"), "nonideal": experiment.design.nonideal.settings}
+    write_json({**settings, "sampling": dataclasses.asdict(sampling)}, folder / "config.json")
     write_network(experiment.design.network, folder / "network.json")
     result = _origin(experiment, tool, points, sampling)
     try:
@@ -236,6 +237,7 @@ def _instrument(experiment: Experiment, engine: Any, dialect: str, out: Path) ->
         Pace(ramp=values.ramp, settle=values.settle, beats=values.beats),
         design.site_capacitance,
         design.temperature,
+        design.nonideal,
     )
 
 
@@ -365,6 +367,8 @@ def _origin(experiment: Experiment, tool: Instrument, points: OperatingPoints, s
     seeds = {"points": sampling.seed}
     if experiment.config.network.file is None:
         seeds["network"] = experiment.config.network.seed
+    if design.nonideal:
+        seeds["nonideal"] = design.nonideal.seed
     names = [network.electrode_labels[number] for number in network.controls]
     return {
         "format_version": FORMAT_VERSION,
@@ -372,6 +376,7 @@ def _origin(experiment: Experiment, tool: Instrument, points: OperatingPoints, s
         "command": "gradient",
         "controls": names,
         "task": design.loop.task.name,
+        "nonideal": design.nonideal.on,
         "technology": {kind: block.technology for kind, block in design.blocks.items() if kind in kinds},
         "ideal_parts": [
             "sources of the operating points, generators, hold and supplies",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from hgesim.loop import LoopSettings, OpenLoop, OperatingPoints, Timeline, ToneP
 from hgesim.loop.open_loop import RELEASE
 from hgesim.netlist import write_files
 from hgesim.network import Network
+from hgesim.nonideal import Nonideal
 from hgesim.waveforms import save_waveforms, to_dataset
 
 __all__ = ["Instrument", "InvalidRun", "Measurement", "Pace", "in_range"]
@@ -112,6 +113,8 @@ class Instrument:
         In farad.
     temperature : float
         Of the electronics, in kelvin.
+    chip : Nonideal
+        What is not ideal, in calibration and measurement alike.
     """
 
     network: Network
@@ -126,6 +129,7 @@ class Instrument:
     pace: Pace = Pace()
     site_capacitance: float = 20e-15
     temperature: float = 300.0
+    chip: Nonideal = field(default_factory=Nonideal)
 
     def replace(self, **changes: Any) -> Instrument:
         """Return a copy with some fields changed."""
@@ -198,7 +202,7 @@ class Instrument:
         self, network: Network, loop: OpenLoop, name: str, keep: Path | None = None
     ) -> tuple[Readings, RunResult, Circuit]:
         for left in range(self.repeats, -1, -1):
-            circuit = open_loop_bench(network, loop, self.blocks, self.site_capacitance, self.temperature)
+            circuit = open_loop_bench(network, loop, self.blocks, self.site_capacitance, self.temperature, self.chip)
             try:
                 raw, run = self._run(circuit, name, loop.timeline.stop)
                 break

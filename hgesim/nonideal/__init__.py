@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from hgesim.nonideal.apply import deviate
+from hgesim.nonideal.apply import NOISE_STEPS, deviate
 from hgesim.nonideal.chip import DISTRIBUTIONS, Nonideal
 from hgesim.nonideal.damage import damaged
 from hgesim.nonideal.factors import CORNERS, FACTORS, PRESETS, Factor, preset_sizes
 
-__all__ = ["CORNERS", "DISTRIBUTIONS", "FACTORS", "PRESETS", "Factor", "Nonideal", "damaged", "deviate", "preset_sizes"]
+__all__ = [
+    "CORNERS",
+    "DISTRIBUTIONS",
+    "FACTORS",
+    "NOISE_STEPS",
+    "PRESETS",
+    "Factor",
+    "Nonideal",
+    "damaged",
+    "deviate",
+    "preset_sizes",
+]

@@ -29,7 +29,10 @@ from hgesim.nonideal.chip import Nonideal
 from hgesim.nonideal.factors import FACTORS
 from hgesim.nonideal.own import own_block
 
-__all__ = ["deviate"]
+__all__ = ["NOISE_STEPS", "deviate"]
+
+# Time steps between samples of noise: it reaches up to twice the highest carrier then.
+NOISE_STEPS = 5.0
 
 # Port in series with which an offset voltage stands.
 _OFFSETS = {"readout": "inp", "loss": "e", "mixer": "xp", "integrator": "inp"}
@@ -42,7 +45,9 @@ _DRIFT_SAMPLES = 10_000
 _SERVO_SIEMENS = 1e-3
 
 
-def deviate(elements: Iterable[Element], chip: Nonideal, stop: float = 1.0, step: float = 1e-5) -> tuple[Element, ...]:
+def deviate(
+    elements: Iterable[Element], chip: Nonideal, stop: float = 1.0, step: float = 1e-5, *, every: bool = True
+) -> tuple[Element, ...]:
     """Return the elements of a circuit as they are on a chip.
 
     What belongs to a block is found by the ports at its nets: supplies at ``vp`` and ``vn``, references at a mixer's
@@ -56,6 +61,8 @@ def deviate(elements: Iterable[Element], chip: Nonideal, stop: float = 1.0, step
         What is on.
     stop, step : float
         How long noise is drawn, and the time between its samples, in second: it reaches up to ``1/(2 step)``.
+    every : bool
+        Refuse factors that have no place here; else they are passed over.
 
     Returns
     -------
@@ -73,7 +80,7 @@ def deviate(elements: Iterable[Element], chip: Nonideal, stop: float = 1.0, step
     work = _Work(chip, _roles(given), stop, step)
     changed = tuple(part for element in given for part in work.deviate(element))
     idle = [name for name in dict(chip.sizes) if name not in work.touched and FACTORS[name].distribution != "chance"]
-    if idle:
+    if idle and every:
         raise RequestError(
             "nonideal.no-effect",
             "nothing in this design has it",

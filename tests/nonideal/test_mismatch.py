@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 from pathlib import Path
@@ -14,10 +15,12 @@ from small_designs import small_loop, small_star
 
 from hgesim.blocks import Block, all_subckts, block_from_file, get_block
 from hgesim.circuit import BlockInstance
-from hgesim.design import Design, block_set
+from hgesim.design import Design, block_set, open_loop_bench
 from hgesim.engine import Engine, gf180_models, read_raw, run_deck
 from hgesim.engine.models import GF180_FILES
 from hgesim.errors import RequestError
+from hgesim.loop import OpenLoop, OperatingPoints
+from hgesim.netlist import write_deck
 from hgesim.nonideal import Nonideal
 from hgesim.nonideal.own import own_block
 from hgesim.nonideal.transistors import PELGROM, wrapper
@@ -211,3 +214,22 @@ def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
     nested = block(f".subckt lowpass_b {ports}\n.subckt in a b\nr1 a b 1\n.ends\nx1 inp outp in\n.ends\n")
     with pytest.raises(RequestError, match=r"nonideal\.nested"):
         own_block(nested, "x", CHIP)
+
+
+def test_the_open_loop_has_the_same_chip_as_the_closed_one() -> None:
+    """A mixer that measures a gradient has the transistors of the mixer that learns; what has no place is left out."""
+    network = small_star()
+    loop = small_loop(network)
+    chip = Nonideal({"mismatch": 1.0, "integrator_offset": 5e-3, "mixer_offset": 5e-3}, seed=5, corner="ss")
+    points = OperatingPoints(((0.0,) * network.n_electrodes,), (0.0,))
+    line = dataclasses.replace(loop.timeline, cases=1)
+    blocks = block_set("gf180")
+    open_loop = OpenLoop(points, loop.plan, line, loop.settings, "loss")
+    text = write_deck(open_loop_bench(network, open_loop, blocks, chip=chip))
+    closed = Design(network, loop, blocks, nonideal=chip).netlist()
+    here = set(re.findall(r"^\.subckt mixer_gf180_of_x_mixer_e3 .*?^\.ends", text, re.MULTILINE | re.DOTALL))
+    drawn = set(re.findall(r"zvth=\S+ zk=\S+", text))
+    assert here and len(drawn) > 40 and drawn <= set(re.findall(r"zvth=\S+ zk=\S+", closed))
+    assert "v_mixer_e3_offset" in text and "integrator" not in text and "sm141064.ngspice ss" in text
+    plain = open_loop_bench(network, open_loop, blocks)
+    assert write_deck(plain) == write_deck(open_loop_bench(network, open_loop, blocks, chip=Nonideal(seed=5)))
