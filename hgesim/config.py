@@ -6,14 +6,29 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationError
 
 from hgesim.arguments import check_kind
+from hgesim.config_fields import (
+    REFUSAL,
+    Ampere,
+    ElectronVolt,
+    Farad,
+    Hertz,
+    Kelvin,
+    Metre,
+    Name,
+    Number,
+    Ohm,
+    Second,
+    Section,
+    Siemens,
+    Volt,
+)
 from hgesim.errors import RequestError, nearest
-from hgesim.units import parse_quantity
+from hgesim.nonideal_config import NonidealConfig
 
 __all__ = [
     "CircuitConfig",
@@ -29,50 +44,7 @@ __all__ = [
 ]
 
 
-_REFUSAL = "refusal"
-
-
-def _quantity(unit: str) -> BeforeValidator:
-    def read(value: object) -> float:
-        try:
-            return parse_quantity(value, unit)
-        except RequestError as error:  # pydantic knows the key: `parse_config` puts the two together
-            raise PydanticCustomError("refused", "refused", {_REFUSAL: error}) from None
-
-    return BeforeValidator(read)
-
-
-def _one_line(value: object) -> object:
-    if isinstance(value, str) and not value.isprintable():
-        raise PydanticCustomError("one-line", "input should be one line of printable characters")
-    return value
-
-
-Name = Annotated[str, BeforeValidator(_one_line)]
-
-
-Volt = Annotated[float, _quantity("V")]
-Ampere = Annotated[float, _quantity("A")]
-Second = Annotated[float, _quantity("s")]
-Hertz = Annotated[float, _quantity("Hz")]
-Kelvin = Annotated[float, _quantity("K")]
-Metre = Annotated[float, _quantity("m")]
-ElectronVolt = Annotated[float, _quantity("eV")]
-Siemens = Annotated[float, _quantity("S")]
-Farad = Annotated[float, _quantity("F")]
-Ohm = Annotated[float, _quantity("Ohm")]
-Degree = Annotated[float, _quantity("deg")]
-AmpereNoise = Annotated[float, _quantity("A/rtHz")]
-VoltNoise = Annotated[float, _quantity("V/rtHz")]
-VoltPerSecond = Annotated[float, _quantity("V/s")]
-Number = Annotated[float, _quantity("")]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class NetworkConfig(_Section):
+class NetworkConfig(Section):
     """The device: drawn from a seed, or read from a file.
 
     With ``file`` (GraphML or node-link JSON, relative to the configuration) the file decides everything but
@@ -109,7 +81,7 @@ class NetworkConfig(_Section):
     chosen_from: int | None = Field(default=None, ge=1)
 
 
-class TaskConfig(_Section):
+class TaskConfig(Section):
     """What is learnt (`hgesim.loop.Task`).
 
     ``kind`` decides which other keys count, besides ``level`` (V) and ``offsets`` (V, one for each input): an input
@@ -140,7 +112,7 @@ class TaskConfig(_Section):
     error: Number = 0.25
 
 
-class LoopConfig(_Section):
+class LoopConfig(Section):
     """The learning loop.
 
     * ``rule`` of learning, and ``loss``: ``mse`` (the error squared) or ``hinge`` (only that on the wrong side).
@@ -180,7 +152,7 @@ class LoopConfig(_Section):
     chosen_from: int | None = Field(default=None, ge=1)
 
 
-class CircuitConfig(_Section):
+class CircuitConfig(Section):
     """The electronics.
 
     ``technology`` of all blocks and ``temperature`` (K); ``readout``, ``loss``, ``hinge`` (with ``loop.loss = "hinge"``
@@ -205,71 +177,7 @@ class CircuitConfig(_Section):
         return {kind: value for kind in kinds if (value := getattr(self, kind)) is not None}
 
 
-class NonidealConfig(_Section):
-    """What is not ideal (`hgesim.nonideal.FACTORS`; ``hgesim factors`` lists places, typical sizes and sources).
-
-    * ``seed`` of the chip, ``corner`` of the foundry's transistors (NMOS, PMOS: typical, fast, slow) and the
-      ``distribution`` of what is drawn; ``"fixed"`` gives every place the size itself, with its sign.
-    * ``preset``: ``"gf180"`` or ``"discrete"``, typical sizes of what such parts have; a key that is given goes first.
-    * Inside of the blocks: ``mismatch`` (in units of the foundry's sigma), ``resistor_tolerance``,
-      ``resistor_spread``, ``capacitor_tolerance`` and ``capacitor_spread`` (relative; each its own, all together).
-    * Integrators: ``integrator_offset`` (V), ``integrator_leak`` (S), ``dielectric_absorption`` (share).
-    * Read-out, loss, mixers: ``readout_offset``, ``loss_offset`` and ``mixer_offset`` (V), ``readout_gain`` and
-      ``mixer_gain`` (relative), ``readout_bandwidth`` (Hz; 0 leaves it out) and with it ``readout_slew`` (V/s).
-    * Digital parts: ``readout_step`` and ``control_step`` (V), to multiples of which the read-out's output and the
-      controls are rounded.
-    * Tones and supplies: ``dither_spread`` and ``reference_spread`` (of amplitudes, relative), ``reference_phase``
-      (deg), ``reference_frequency`` and ``reference_feedthrough`` (relative), ``supply`` (relative).
-    * Noise in time, drawn anew for each number of ``run`` on the same chip: ``network_noise`` (A/rtHz) and
-      ``amplifier_noise`` (V/rtHz), white and rising as 1/f below ``network_corner`` and ``amplifier_corner`` (Hz);
-      ``level_drift`` (V/rtHz at 1 Hz, 1/f).
-    * Network: ``broken_bonds`` (chance of each), ``lost`` (labels of electrodes without contact). The exact solution
-      has them too.
-    """
-
-    seed: int = Field(default=0, ge=0)
-    run: int = Field(default=0, ge=0)
-    preset: Name | None = None
-    corner: Literal["tt", "ff", "ss", "fs", "sf"] = "tt"
-    lost: tuple[Name, ...] = Field(default=(), strict=False)
-    distribution: Literal["normal", "uniform", "fixed"] = "normal"
-    mismatch: Number = 0.0
-    resistor_tolerance: Number = 0.0
-    resistor_spread: Number = 0.0
-    capacitor_tolerance: Number = 0.0
-    capacitor_spread: Number = 0.0
-    integrator_leak: Siemens = 0.0
-    dielectric_absorption: Number = 0.0
-    readout_offset: Volt = 0.0
-    loss_offset: Volt = 0.0
-    mixer_offset: Volt = 0.0
-    integrator_offset: Volt = 0.0
-    readout_gain: Number = 0.0
-    mixer_gain: Number = 0.0
-    readout_bandwidth: Hertz = 0.0
-    readout_slew: VoltPerSecond = 0.0
-    readout_step: Volt = 0.0
-    control_step: Volt = 0.0
-    dither_spread: Number = 0.0
-    reference_spread: Number = 0.0
-    reference_phase: Degree = 0.0
-    reference_frequency: Number = 0.0
-    reference_feedthrough: Number = 0.0
-    supply: Number = 0.0
-    network_noise: AmpereNoise = 0.0
-    network_corner: Hertz = 0.0
-    amplifier_noise: VoltNoise = 0.0
-    amplifier_corner: Hertz = 0.0
-    level_drift: VoltNoise = 0.0
-    broken_bonds: Number = 0.0
-
-    @property
-    def sizes(self) -> dict[str, float]:
-        """Return the size of each factor that is given."""
-        return self.model_dump(exclude={"seed", "run", "preset", "corner", "distribution", "lost"}, exclude_unset=True)
-
-
-class EngineConfig(_Section):
+class EngineConfig(Section):
     """The simulator.
 
     ``name`` (``ngspice``, or the path of one), ``timeout`` (s of wall time for one transient: each repeat and restart
@@ -285,7 +193,7 @@ class EngineConfig(_Section):
     repeats: int = Field(default=1, ge=0)
 
 
-class Config(_Section):
+class Config(Section):
     """All settings of a run."""
 
     network: NetworkConfig = NetworkConfig()
@@ -375,7 +283,7 @@ def parse_config(data: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        refusal = first.get("ctx", {}).get(_REFUSAL)
+        refusal = first.get("ctx", {}).get(REFUSAL)
         if isinstance(refusal, RequestError):
             raise RequestError(refusal.code, refusal.message, place=place, remedy=refusal.remedy) from None
         message = first["msg"][0].lower() + first["msg"][1:]
