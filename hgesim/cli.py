@@ -14,6 +14,7 @@ from hgesim.errors import HgeError
 
 if TYPE_CHECKING:
     from hgesim.experiment import GradientRun, Run, Status
+    from hgesim.study import StudyFolder
 
 __all__ = ["app", "main"]
 
@@ -250,6 +251,67 @@ def _tell_gradient(run: GradientRun, reported: bool) -> None:
         )
         print(f"gradient of the {of}, medians of {shown['exact']['points']} points: {said}")
     print(f"report: {run.folder / 'report.html'}" if reported else f"results: {run.folder}")
+
+
+study_app = typer.Typer(
+    name="study",
+    help="Many runs of one settings file: what varies, where they run, and what they say together. Exit: 0 when every "
+    "run has a verdict, 1 engine missing or disk full, 2 wrong request, 130 interrupted.",
+    no_args_is_help=True,
+)
+app.add_typer(study_app)
+StudyDir = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.", show_default=False)]
+
+
+@study_app.command("run")
+def study_run(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="TOML file with the study.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the study.", show_default=False)],
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Worker processes here; by default one a processor.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786, to run on instead.")
+    ] = None,
+) -> None:
+    """Do the runs that have no verdict yet; the same command goes on after an interruption."""
+    from hgesim.study import run_study
+    from hgesim.study.live import Live
+
+    with Live() as live:
+        folder = run_study(study, out, workers=workers, scheduler=scheduler, tell=live.show)
+    _tell_study(folder)
+
+
+@study_app.command("status")
+def study_status(folder: StudyDir) -> None:
+    """Say how far a study is."""
+    from hgesim.study import StudyFolder
+
+    found = StudyFolder.load(folder)
+    _tell_study(found)
+    print("a process works on it" if found.busy() else "no process works on it")
+
+
+@study_app.command("report")
+def study_report(folder: StudyDir) -> None:
+    """Write report.html and the tables anew from the runs that are there."""
+    from hgesim.study import StudyFolder, write_study_report
+
+    print(write_study_report(StudyFolder.load(folder)))
+
+
+def _tell_study(folder: StudyFolder) -> None:
+    from collections import Counter
+
+    from hgesim.study.table import outcome
+
+    names = {folder.name(number): number for number in range(len(folder.study.runs))}
+    came = Counter(outcome(folder.result(number)) for number in names.values())
+    print(f"{folder.study.config.name}: {len(names)} runs")
+    for name, count in came.most_common():
+        print(f"{count:8d}  {name}")
+    print(f"table: {folder.path / 'table.csv'}" if "pending" not in came else "the same study run goes on with the rest")
 
 
 class _Live:

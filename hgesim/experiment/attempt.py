@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hgesim.config import Config
 from hgesim.design import CaseSweep, Design, network_bench
 from hgesim.engine import Engine, Progress, RunResult, Verdict, fill_folder, read_raw, run_deck
 from hgesim.errors import HgeError
@@ -43,18 +44,18 @@ class Attempt:
         The simulator.
     dialect : str
         Of the hopping bonds.
-    timeout : float
-        Wall time allowed, in second.
-    control_range : float
-        A control or error that ends beyond it, in volt, counts as railed.
+    config : Config
+        Settings that count here: ``engine.timeout`` and ``loop.control_range``.
+    waveforms : bool
+        Whether to store them.
     """
 
     design: Design
     folder: Path
     engine: Engine
     dialect: str
-    timeout: float
-    control_range: float
+    config: Config
+    waveforms: bool = True
 
     @property
     def raw(self) -> Path:
@@ -71,7 +72,7 @@ class Attempt:
             (self.folder / name).unlink(missing_ok=True)
         deck_folder = netlist_folder(self.design, self.folder / "netlist", self.dialect)
         end = self.design.loop.timeline.stop
-        ran = run_deck(deck_folder, self.engine, end_time=end, timeout=self.timeout, progress=watch)
+        ran = run_deck(deck_folder, self.engine, end_time=end, timeout=self.config.engine.timeout, progress=watch)
         result = run_figures(self.design, ran)
         if ran.raw.is_file() and ran.points > 1:
             result |= self._read(ran)
@@ -82,9 +83,10 @@ class Attempt:
         return result
 
     def _read(self, ran: RunResult) -> dict[str, Any]:
-        """Store the waveforms, and score them if the run is valid."""
+        """Store the waveforms if they are wanted, and score them if the run is valid."""
         raw = read_raw(ran.raw)
-        save_waveforms(to_dataset(raw, meanings(self.design.signals)), self.folder / "waveforms.nc")
+        if self.waveforms:
+            save_waveforms(to_dataset(raw, meanings(self.design.signals)), self.folder / "waveforms.nc")
         if ran.verdict != Verdict.OK:
             return {}
         figures = energy_figures(self.design, raw)
@@ -104,7 +106,7 @@ class Attempt:
             }
         time = np.array(raw["time"])
         history = epoch_history(time, signals, loop, network)
-        figures |= learning_figures(self.design, history, self.control_range)
+        figures |= learning_figures(self.design, history, self.config.loop.control_range)
         try:
             figures["gradient_along"] = along_figures(time, signals, loop, network)
         except HgeError as error:  # a setting the run passed through, which the exact solver cannot do: the run is good
@@ -121,7 +123,7 @@ class Attempt:
         circuit = network_bench(network, points, self.design.temperature)
         write_files(circuit, bench, self.dialect)
         fill_folder(bench)
-        ran = run_deck(bench, self.engine, end_time=0, timeout=self.timeout)
+        ran = run_deck(bench, self.engine, end_time=0, timeout=self.config.engine.timeout)
         if ran.verdict != Verdict.OK:
             return {
                 "verdict": str(ran.verdict),
@@ -135,7 +137,13 @@ class Attempt:
         found = sweep.at_points(read_raw(ran.raw)[f"i(v_{output})"])
         expected = network.output_current(points)
         difference = float(np.abs(found - expected).max() / np.abs(expected).max())
-        check = {"network_op": {"outputs": found.reshape(2, -1), "twin_difference": difference}}
+        check = {
+            "network_op": {
+                "outputs": found.reshape(2, -1),
+                "twin_difference": difference,
+                "engine_s": ran.engine_s,
+            }
+        }
         if difference > _TWIN_TOLERANCE:
             return check | {
                 "learnt": False,

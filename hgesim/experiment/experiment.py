@@ -93,7 +93,14 @@ class Experiment:
             return engine, "b-source"
         return engine, "osdi"
 
-    def run(self, out: str | Path, *, force: bool = False, progress: Callable[[Status], None] | None = None) -> Run:
+    def run(
+        self,
+        out: str | Path,
+        *,
+        force: bool = False,
+        progress: Callable[[Status], None] | None = None,
+        waveforms: bool = True,
+    ) -> Run:
         """Simulate the learning loop in one transient and judge it.
 
         A transient in which the simulator gave up is repeated with a shorter step (``engine.repeats``).
@@ -109,6 +116,8 @@ class Experiment:
             Replace an earlier run there.
         progress : callable, optional
             Called with a `Status` a few times a second.
+        waveforms : bool
+            Whether to store them; of thousands of runs they fill a disk.
 
         Returns
         -------
@@ -132,7 +141,7 @@ class Experiment:
         settings["nonideal"] = design.nonideal.settings
         write_json({**settings, "given": self.told, "design": design.digest}, folder / "config.json")
         write_network(self.design.network, folder / "network.json")
-        work = Attempt(design, folder, engine, dialect, self.config.engine.timeout, self.config.loop.control_range)
+        work = Attempt(design, folder, engine, dialect, self.config, waveforms)
         result, attempts = self._attempts(work, draw, passed, progress)
         result |= self._origin(engine, dialect)
         result |= {"attempts": attempts, "passed_over": passed}
