@@ -182,7 +182,7 @@ WRAPPER
 setup_venv() {
     has_pip || { check_python; say "making .venv with $("$PYTHON" -V)"; "$PYTHON" -m venv .venv; }
     say 'installing hgesim and its Python packages into .venv (some minutes the first time)'
-    .venv/bin/python -m pip --disable-pip-version-check -q install -e '.[gf180,osdi,dev]' >.venv/pip.log 2>&1 && return
+    .venv/bin/python -m pip --disable-pip-version-check -q install -e '.[gf180,osdi,study,dev]' >.venv/pip.log 2>&1 && return
     ! grep -qE 'connection broken|Max retries|timed out' .venv/pip.log ||
         die 'pip cannot reach its package index: check the network, then run make again (details: .venv/pip.log)'
     die "pip failed: $(grep -E '^(ERROR| *[A-Za-z]+Error): ' .venv/pip.log | tail -n 1) (details: .venv/pip.log)"

@@ -278,8 +278,12 @@ def study_run(
     from hgesim.study import run_study
     from hgesim.study.live import Live
 
-    with Live() as live:
-        folder = run_study(study, out, workers=workers, scheduler=scheduler, tell=live.show)
+    try:
+        with Live() as live:
+            folder = run_study(study, out, workers=workers, scheduler=scheduler, tell=live.show)
+    except KeyboardInterrupt:
+        print("hgesim: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        raise typer.Exit(130) from None
     _tell_study(folder)
 
 
@@ -311,7 +315,9 @@ def _tell_study(folder: StudyFolder) -> None:
     print(f"{folder.study.config.name}: {len(names)} runs")
     for name, count in came.most_common():
         print(f"{count:8d}  {name}")
-    print(f"table: {folder.path / 'table.csv'}" if "pending" not in came else "the same study run goes on with the rest")
+    print(
+        f"table: {folder.path / 'table.csv'}" if "pending" not in came else "the same study run goes on with the rest"
+    )
 
 
 class _Live:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from hgesim.arguments import check_whole
 from hgesim.config import Config, load_config, parse_config
 from hgesim.errors import HgeError, RequestError
 from hgesim.experiment.build import build_design, build_network, build_task, draw_start, located, make_loop
-from hgesim.experiment.folder import claim_folder, write_json, write_whole
+from hgesim.experiment.folder import claim_folder, settings_toml, write_json, write_whole
 from hgesim.learning import proportion_interval, screen_starts
 from hgesim.loop import GATES
 
@@ -214,10 +213,4 @@ def _settings(config: Config, folder: Path, finding: Finding, search: Search) ->
     data = located(config, folder).model_dump(mode="json", exclude_unset=True)
     data.setdefault("network", {}).update(seed=finding.device, chosen_from=search.devices)
     data.setdefault("loop", {}).update(seed=finding.best[0][0], chosen_from=search.starts)
-    lines = [f"# Found by hgesim screen; predicted {finding.best[0][1]:g}. SI units."]
-    for section, values in data.items():
-        lines += ["", f"[{section}]"]
-        lines += [
-            f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if value is not None
-        ]
-    return "\n".join(lines) + "\n"
+    return settings_toml(data, f"Found by hgesim screen; predicted {finding.best[0][1]:g}. SI units.")

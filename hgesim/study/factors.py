@@ -1,4 +1,4 @@
-"""What a study varies: one key of the settings each, as a list, a range, a range of decades or a normal distribution."""
+"""What a study varies: one key of the settings each, by a list, a range, a log range or a normal distribution."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ __all__ = ["Factor", "flat_keys", "read_factor", "resolve"]
 Kind = Literal["list", "range", "log-range", "normal"]
 Value = Any  # what JSON holds: number, text, true or false, list
 
-_FORMS = 'a list, {range = [low, high], levels = n}, {range = "0..49"}, {log-range = [low, high]} or {normal = [mean, sd]}'
+_FORMS = (
+    'a list, {range = [low, high], levels = n}, {range = "0..49"}, {log-range = [low, high]} or {normal = [mean, sd]}'
+)
 _SPAN = re.compile(r"\s*(-?\d+)\s*\.\.\s*(-?\d+)\s*")
 _MOST_LEVELS = 100_000
 

@@ -30,7 +30,9 @@ def remaining(seconds: float | None) -> str:
 
 def summary(progress: Progress) -> str:
     """Say how far a study is, in one line."""
-    counted = ", ".join(f"{count} {name}" for name, count in sorted(progress.outcomes.items(), key=lambda item: -item[1]))
+    counted = ", ".join(
+        f"{count} {name}" for name, count in sorted(progress.outcomes.items(), key=lambda item: -item[1])
+    )
     left = f"; {remaining(progress.left_s)} left" if progress.left_s and progress.done < progress.total else ""
     return f"{progress.done} of {progress.total} runs" + (f": {counted}" if counted else "") + left
 
@@ -62,16 +64,16 @@ class Live:
         self._now: Progress | None = None
         self._at = self._line = time.monotonic()
         self._rows: list[tuple[str, ...]] = []
-        self._live = RichLive(
-            console=self._console, get_renderable=self._table, refresh_per_second=2, transient=True
-        )
+        self._live = RichLive(console=self._console, get_renderable=self._table, refresh_per_second=2, transient=True)
 
     def __enter__(self) -> Live:
+        """Begin to show."""
         if self._console.is_terminal:
             self._live.start()
         return self
 
     def __exit__(self, *exception: Any) -> None:
+        """Clear the table away."""
         if self._console.is_terminal:
             self._live.stop()
 

@@ -151,7 +151,7 @@ class Study:
             f"{key}: {value}": hashlib.sha256((self.folder / value).read_bytes()).hexdigest()
             for key, values in named.items()
             for value in values
-            if isinstance(value, str) and (self.folder / value).is_file()
+            if isinstance(value, str) and Path(value).suffix and (self.folder / value).is_file()
         }
 
 

@@ -140,9 +140,7 @@ def _probes(study: Study) -> list[Job]:
     return [Job(study.settings_of(first | text), str(study.folder), "") for text in [{}, *texts]]
 
 
-def _perform_all(
-    folder: StudyFolder, client: Any, missing: list[int], tell: Callable[[Progress], None] | None
-) -> None:
+def _perform_all(folder: StudyFolder, client: Any, missing: list[int], tell: Callable[[Progress], None] | None) -> None:
     """Hand out the runs and wait; the futures of a run that is done are let go."""
     count = _Count(folder, missing, len(client.scheduler_info(n_workers=-1)["workers"]))
     if tell is not None:

@@ -31,7 +31,8 @@ class StudyFolder:
     Parameters
     ----------
     path : Path
-        Holds ``study.json``, ``workspace/<run>/``, ``table.csv``, ``table.parquet``, ``times.csv``, ``report.html``.
+        Holds ``study.json``, ``workspace/<run>/`` (signac's), ``table.csv``, ``table.parquet``, ``times.csv`` and
+        ``report.html``.
     study : Study
         What is run there.
     """
@@ -89,9 +90,7 @@ class StudyFolder:
             return cls(path, study)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
-            raise RequestError(
-                "folder.not-writable", why, place=str(path), remedy="choose another --out"
-            ) from None
+            raise RequestError("folder.not-writable", why, place=str(path), remedy="choose another --out") from None
 
     @property
     def scratch(self) -> Path:

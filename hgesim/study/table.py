@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hgesim.report.record import dig
+from hgesim.study.parts import need
 from hgesim.study.store import StudyFolder
 
 __all__ = ["PENDING", "outcome", "rows", "write_tables"]
@@ -103,9 +104,7 @@ def _cell(value: Any) -> str:
 
 
 def _write_parquet(table: list[dict[str, Any]], path: Path) -> None:
-    import pandas
-
-    frame = pandas.DataFrame(table)
+    frame = need("pandas").DataFrame(table)
     for name in frame.columns:
         if name.startswith(_NUMERIC):
             frame[name] = frame[name].astype(float)

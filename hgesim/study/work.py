@@ -16,11 +16,12 @@ from hgesim.config import parse_config
 from hgesim.engine import Verdict
 from hgesim.errors import EngineError, HgeError
 from hgesim.experiment import Experiment, build_design
-from hgesim.experiment.folder import RESULT, write_json
+from hgesim.experiment.folder import RESULT, settings_toml, write_json
 
-__all__ = ["FAILED", "LOST", "REFUSED", "Job", "check_worker", "failure", "is_full", "perform"]
+__all__ = ["FAILED", "LOST", "REFUSED", "SETTINGS", "Job", "check_worker", "failure", "is_full", "perform"]
 
 REFUSED, FAILED, LOST = "refused", "failed", "worker-lost"
+SETTINGS = "settings.toml"
 _PROBE = 1 << 20  # bytes that must find room where a run ended badly
 
 
@@ -82,6 +83,8 @@ def perform(job: Job) -> float:
         except Exception as error:
             result = failure(FAILED, f"{type(error).__name__}: {error}".replace(private, ""))
         work.mkdir(exist_ok=True)
+        told = settings_toml(job.settings, Path(job.base), "One run of a study.")
+        (work / SETTINGS).write_text(told, encoding="utf-8")
         result["study"] = {"job_s": time.monotonic() - began}
         _publish(work, Path(job.folder), result, job.keep)
     return time.monotonic() - began
@@ -89,7 +92,7 @@ def perform(job: Job) -> float:
 
 def _publish(work: Path, folder: Path, result: Mapping[str, Any], keep: str) -> None:
     """Bring what is kept to the run's folder; only with a result there the run counts as done."""
-    kept = ("config.json",) if keep == "results" and result["verdict"] == Verdict.OK else ("config.json", "engine.log")
+    kept = {"config.json", SETTINGS} | ({"engine.log"} if result["verdict"] != Verdict.OK else set())
     folder.mkdir(parents=True, exist_ok=True)
     for item in sorted(work.iterdir()):
         if item.name == RESULT or (keep == "results" and item.name not in kept):
