@@ -15,7 +15,7 @@ import numpy as np
 from hgesim.config import parse_config
 from hgesim.errors import RequestError
 
-__all__ = ["Factor", "flat_keys", "read_factor", "resolve"]
+__all__ = ["Factor", "flat_keys", "read_factor", "refuse_many", "resolve"]
 
 Kind = Literal["list", "range", "log-range", "normal"]
 Value = Any  # what JSON holds: number, text, true or false, list
@@ -24,7 +24,7 @@ _FORMS = (
     'a list, {range = [low, high], levels = n}, {range = "0..49"}, {log-range = [low, high]} or {normal = [mean, sd]}'
 )
 _SPAN = re.compile(r"\s*(-?\d+)\s*\.\.\s*(-?\d+)\s*")
-_MOST_LEVELS = 100_000
+_MOST_RUNS = 100_000
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class Factor:
                 place=f"factors.{self.key}",
                 remedy="add levels = n, or choose a study.design that samples",
             )
+        refuse_many(count)
         return tuple(dict.fromkeys(self._between(part) for part in np.linspace(0.0, 1.0, count)))
 
     def corners(self) -> tuple[Value, ...]:
@@ -119,6 +120,20 @@ class Factor:
         low, high = self.values
         value = low * (high / low) ** part if self.kind == "log-range" else low + part * (high - low)
         return round(value) if self.whole else low if part == 0 else high if part == 1 else _short(value)
+
+
+def refuse_many(count: int) -> None:
+    """Refuse more runs than a folder and a scheduler bear.
+
+    Raises
+    ------
+    RequestError
+        ``study.too-many``.
+    """
+    if count > _MOST_RUNS:
+        raise RequestError(
+            "study.too-many", f"{count} runs", place="factors", remedy=f"at most {_MOST_RUNS}: fewer levels or samples"
+        )
 
 
 def _short(value: float) -> float:
@@ -217,7 +232,7 @@ def _spanned(key: str, kind: Kind, pair: list[Any], levels: Any) -> Factor:
         )
     if kind == "log-range" and not low > 0:
         raise RequestError("study.bad-factor", "a log-range starts above 0", place=place, remedy="or use range")
-    most = min(_MOST_LEVELS, high - low + 1) if whole else _MOST_LEVELS
+    most = min(_MOST_RUNS, high - low + 1) if whole else _MOST_RUNS
     if levels is not None and (type(levels) is not int or not 2 <= levels <= most):
         raise RequestError("study.bad-factor", f"levels = {levels!r}", place=place, remedy=f"from 2 to {most:g}")
     if not math.isfinite(high - low):

@@ -20,13 +20,12 @@ from hgesim._version import __version__
 from hgesim.config import parse_config
 from hgesim.errors import RequestError, nearest
 from hgesim.seeds import generator
-from hgesim.study.factors import Factor, flat_keys, read_factor, resolve
+from hgesim.study.factors import Factor, flat_keys, read_factor, refuse_many, resolve
 from hgesim.study.parts import need
 
 __all__ = ["Inputs", "Study", "read_study", "study_from"]
 
 Inputs = dict[str, Any]  # section.key -> value, in SI units
-_MOST_RUNS = 100_000
 _SAMPLED = ("latin-hypercube", "sobol", "monte-carlo")
 
 
@@ -46,9 +45,9 @@ class StudyConfig(BaseModel):
     name: str = Field(default="study", min_length=1, max_length=80)
     base: str | None = None
     design: Literal["grid", "corners", "latin-hypercube", "sobol", "monte-carlo"] = "grid"
-    samples: int | None = Field(default=None, ge=2, le=_MOST_RUNS)
+    samples: int | None = Field(default=None, ge=2, le=100_000)
     seed: int = Field(default=0, ge=0)
-    replicates: int = Field(default=1, ge=1, le=_MOST_RUNS)
+    replicates: int = Field(default=1, ge=1, le=100_000)
     replicate: str = "loop.seed"
     outcomes: tuple[str, ...] = Field(default=("learnt", "score.final", "loss.final"), strict=False, min_length=1)
     keep: Literal["results", "all"] = "results"
@@ -104,14 +103,14 @@ class Study:
         count = self.config.replicates
         for values in levels:
             count *= len(values)
-        _refuse_many(count)
+        refuse_many(count)
         yield from itertools.product(*levels)
 
     def _shares(self) -> NDArray[np.float64]:
         """Return the samples in the unit cube, shape (samples, factors)."""
         config, dimensions = self.config, len(self.factors)
         assert config.samples is not None
-        _refuse_many(config.samples * config.replicates * (dimensions + 2 if config.design == "sobol" else 1))
+        refuse_many(config.samples * config.replicates * (dimensions + 2 if config.design == "sobol" else 1))
         random = generator(config.seed, "study", config.design)
         if config.design == "monte-carlo":
             return random.random((config.samples, dimensions))
@@ -158,13 +157,6 @@ class Study:
 def _default(section: str, key: str) -> Any:
     config = parse_config({section: {}} if section else {})
     return getattr(getattr(config, section), key, None)
-
-
-def _refuse_many(count: int) -> None:
-    if count > _MOST_RUNS:
-        raise RequestError(
-            "study.too-many", f"{count} runs", place="factors", remedy=f"at most {_MOST_RUNS}: fewer levels or samples"
-        )
 
 
 def read_study(path: str | Path) -> Study:
