@@ -147,7 +147,7 @@ def _perform_all(folder: StudyFolder, client: Any, missing: list[int], tell: Cal
         tell(count.progress())
     local = client.cluster is not None
     numbers = {client.submit(perform, _job(folder, number, local), pure=False): number for number in missing}
-    for future in need("distributed").as_completed(list(numbers)):
+    for future in need("distributed").as_completed(list(numbers), loop=client.loop):
         number = numbers.pop(future)
         _settle(folder, number, future)
         result = folder.result(number)
@@ -230,7 +230,7 @@ def _local(folder: StudyFolder, workers: int) -> Iterator[Any]:
             local_directory=str(folder.scratch),
             silence_logs=logging.CRITICAL + 1,
         )
-        client = distributed.Client(cluster)
+        client = distributed.Client(cluster, set_as_default=False)
         try:
             client.run(_ignore_interrupts)
             yield client

@@ -54,13 +54,12 @@ class StudyFolder:
         """
         path = Path(path).absolute()
         try:
-            stored = json.loads((path / STUDY).read_text(encoding="utf-8"))
-            source = stored["source"]
-        except (OSError, ValueError, KeyError, TypeError):
+            study = study_from(json.loads((path / STUDY).read_text(encoding="utf-8"))["source"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise RequestError(
                 "study.no-study", f"no readable {STUDY}", place=str(path), remedy="give the --out of hgesim study run"
             ) from None
-        return cls(path, study_from(source))
+        return cls(path, study)
 
     @classmethod
     def claim(cls, path: str | Path, study: Study) -> StudyFolder:

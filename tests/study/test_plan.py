@@ -25,7 +25,8 @@ def plan(folder: Path, factors: str, **study: object) -> Study:
 def test_a_grid_is_every_combination_last_factor_fastest(tmp_path: Path) -> None:
     study = plan(
         tmp_path,
-        'loop.dither = ["5 mV", 0.01]\nloop.base = {range = ["1 kHz", 3000], levels = 3}\nnetwork.seed = {range = "7..8"}',
+        'loop.dither = ["5 mV", 0.01]\nloop.base = {range = ["1 kHz", 3000], levels = 3}\n'
+        'network.seed = {range = "7..8"}',
     )
     assert len(study.runs) == 12 and study.samples == 12
     assert study.runs[0] == {"loop.dither": 0.005, "loop.base": 1000.0, "network.seed": 7}
@@ -34,7 +35,9 @@ def test_a_grid_is_every_combination_last_factor_fastest(tmp_path: Path) -> None
 
 
 def test_log_ranges_and_whole_numbers(tmp_path: Path) -> None:
-    study = plan(tmp_path, "loop.rate = {log-range = [0.01, 1], levels = 3}\nloop.epochs = {range = [1, 9], levels = 3}")
+    study = plan(
+        tmp_path, "loop.rate = {log-range = [0.01, 1], levels = 3}\nloop.epochs = {range = [1, 9], levels = 3}"
+    )
     assert [run["loop.rate"] for run in study.runs[::3]] == [0.01, 0.1, 1.0]
     assert [run["loop.epochs"] for run in study.runs[:3]] == [1, 5, 9]
     assert all(type(run["loop.epochs"]) is int for run in study.runs)
@@ -82,7 +85,9 @@ circuit.mixer = ["ideal", "gf180"]
 
 
 def test_saltelli_changes_one_factor_at_a_time(tmp_path: Path) -> None:
-    study = plan(tmp_path, "loop.dither = {range = [5e-3, 2e-2]}\nloop.rate = {range = [0.1, 1]}", design="sobol", samples=8)
+    study = plan(
+        tmp_path, "loop.dither = {range = [5e-3, 2e-2]}\nloop.rate = {range = [0.1, 1]}", design="sobol", samples=8
+    )
     rows = np.array([list(run.values()) for run in study.runs]).reshape(8, 4, 2)
     first, one, two, last = rows.transpose(1, 0, 2)
     np.testing.assert_array_equal(one, np.column_stack([last[:, 0], first[:, 1]]))
@@ -92,7 +97,9 @@ def test_saltelli_changes_one_factor_at_a_time(tmp_path: Path) -> None:
 def test_settings_of_the_study_change_the_base(tmp_path: Path) -> None:
     text = f"[study]\nbase = {str(AND)!r}\n[settings]\nloop.epochs = 3\n[factors]\n'loop.dither' = [5e-3]\n"
     settings = read_study(write(tmp_path, text)).settings_of({"loop.dither": 0.007})
-    assert settings["loop"] == {"seed": 416, "dither": 0.007, "epochs": 3} and settings["circuit"]["technology"] == "gf180"
+    assert (
+        settings["loop"] == {"seed": 416, "dither": 0.007, "epochs": 3} and settings["circuit"]["technology"] == "gf180"
+    )
 
 
 def test_the_base_is_found_from_the_study(tmp_path: Path) -> None:
