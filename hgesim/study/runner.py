@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import signal
@@ -141,20 +142,32 @@ def _probes(study: Study) -> list[Job]:
 
 
 def _perform_all(folder: StudyFolder, client: Any, missing: list[int], tell: Callable[[Progress], None] | None) -> None:
-    """Hand out the runs and wait; the futures of a run that is done are let go."""
-    count = _Count(folder, missing, len(client.scheduler_info(n_workers=-1)["workers"]))
+    """Hand out as many runs as there are workers, and another for each that ends: none waits behind one that kills."""
+    count = _Count(folder, missing, _threads(client))
     if tell is not None:
         tell(count.progress())
-    local = client.cluster is not None
-    numbers = {client.submit(perform, _job(folder, number, local), pure=False): number for number in missing}
-    for future in need("distributed").as_completed(list(numbers), loop=client.loop):
+    local, waiting, numbers = client.cluster is not None, iter(missing), dict[Any, int]()
+    ended = need("distributed").as_completed(loop=client.loop)
+
+    def hand_out() -> None:
+        count.workers = _threads(client)
+        for number in itertools.islice(waiting, max(0, max(1, count.workers) - len(numbers))):
+            future = client.submit(perform, _job(folder, number, local), pure=False)
+            numbers[future] = number
+            ended.add(future)
+
+    hand_out()
+    for future in ended:
         number = numbers.pop(future)
         _settle(folder, number, future)
-        result = folder.result(number)
-        assert result is not None
-        count.add(number, result)
+        hand_out()
+        count.add(number, folder.result(number) or {})
         if tell is not None:
             tell(count.progress())
+
+
+def _threads(client: Any) -> int:
+    return int(sum(client.nthreads().values()))
 
 
 def _job(folder: StudyFolder, number: int, local: bool) -> Job:
@@ -191,7 +204,7 @@ class _Count:
     """Counts what came out, and estimates the time that is left."""
 
     def __init__(self, folder: StudyFolder, missing: list[int], workers: int) -> None:
-        self._folder, self._workers, self._began = folder, workers, time.monotonic()
+        self._folder, self.workers, self._began = folder, workers, time.monotonic()
         self._outcomes: Counter[str] = Counter()
         names: dict[str, int] = {}
         for number in range(len(folder.study.runs)):
@@ -209,7 +222,7 @@ class _Count:
     def progress(self) -> Progress:
         done = sum(self._outcomes.values())
         left = (time.monotonic() - self._began) / self._new * (self._total - done) if self._new else None
-        return Progress(done, self._total, dict(self._outcomes), self._workers, left, self._last)
+        return Progress(done, self._total, dict(self._outcomes), self.workers, left, self._last)
 
 
 # ---- where the work is done --------------------------------------------------------------------------------------

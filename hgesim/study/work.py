@@ -64,6 +64,8 @@ def perform(job: Job) -> float:
         A full disk, likewise.
     """
     began = time.monotonic()
+    if (Path(job.folder) / RESULT).is_file():
+        return 0.0  # done before, by a worker that died with the answer
     if job.scratch is not None:
         Path(job.scratch).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=job.scratch, ignore_cleanup_errors=True) as private:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,9 @@ import pandas
 import psutil
 import pytest
 from study_samples import QUICK, write
+from typer.testing import CliRunner
 
+from hgesim.cli import app
 from hgesim.study import StudyFolder, rows, run_study
 
 MANY = QUICK.replace("replicates = 3", "replicates = 6").replace("epochs = 1", "epochs = 3") + "[factors]\n"
@@ -133,7 +136,7 @@ def test_a_run_that_kills_every_worker_is_a_row(
         return perform(job)  # type: ignore[arg-type]
 
     monkeypatch.setattr("hgesim.study.runner.perform", deadly)
-    table = rows(run_study(write(tmp_path, QUICK), tmp_path / "out", workers=1))
+    table = rows(run_study(write(tmp_path, QUICK), tmp_path / "out", workers=2))
     assert [row["verdict"] for row in table] == ["ok", "worker-lost", "refused"]
     assert table[1]["learnt"] is False and "workers died" in table[1]["reason"]
 
@@ -146,8 +149,7 @@ def test_a_scheduler_with_two_workers(tmp_path: Path, whole: Path) -> None:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     started = [
         subprocess.Popen(
-            [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-            + ["--scheduler-file", str(address)],
+            [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", address],
             **quiet,  # type: ignore[call-overload]
         )
     ]
@@ -156,7 +158,7 @@ def test_a_scheduler_with_two_workers(tmp_path: Path, whole: Path) -> None:
             if address.exists() and address.read_text().endswith("}"):
                 break
             time.sleep(0.05)
-        place = __import__("json").loads(address.read_text())["address"]
+        place = json.loads(address.read_text())["address"]
         lonely = subprocess.run(
             command(write(tmp_path, MANY), tmp_path / "lonely", "--scheduler", place),
             capture_output=True, text=True, timeout=120,
@@ -179,19 +181,15 @@ def test_a_scheduler_with_two_workers(tmp_path: Path, whole: Path) -> None:
 
 
 def test_command_line(tmp_path: Path, osdi_engine: object) -> None:
-    """One short study from the command line: run, status, report."""
+    """One short study by one worker process: run, status, report."""
     out = tmp_path / "out"
-    done = subprocess.run(
-        command(write(tmp_path, QUICK), out, "--workers", "2"), capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(app, command(write(tmp_path, QUICK), out, "--workers", "1")[3:])
+    assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[:3] == ["quick: 3 runs", "       2  not learnt", "       1  refused"]
     table = pandas.read_csv(out / "table.csv")
     assert list(table["loop.seed"]) == [3, 4, 5] and list(table["verdict"]) == ["ok", "ok", "refused"]
     assert (table["loss.final"][:2] > 0).all() and not table["learnt"].any()
     for word, says in (("status", "no process works on it"), ("report", "report.html")):
-        told = subprocess.run(
-            [sys.executable, "-m", "hgesim.cli", "study", word, str(out)], capture_output=True, text=True, timeout=60
-        )
-        assert told.returncode == 0 and says in told.stdout, told.stderr
+        told = CliRunner().invoke(app, ["study", word, str(out)])
+        assert told.exit_code == 0 and says in told.stdout, told.output
     assert "0 of 3 runs learnt" in (out / "report.html").read_text()

@@ -18,7 +18,7 @@ from study_samples import AND, QUICK, result, write
 from hgesim.errors import EngineError, HgeError, RequestError
 from hgesim.experiment import Experiment, Run
 from hgesim.experiment.folder import write_json
-from hgesim.study import Progress, StudyFolder, rows, run_study
+from hgesim.study import Progress, StudyFolder, run_study
 from hgesim.study.work import Job, perform
 
 CHIPS = '[study]\n[factors]\nnetwork.seed = {range = "0..9"}\n'
