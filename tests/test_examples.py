@@ -12,6 +12,7 @@ import pytest
 from hgesim.engine import Engine
 from hgesim.experiment import Experiment
 from hgesim.netlist import deck_files
+from hgesim.study import rows, run_study, write_study_report
 
 ROOT = Path(__file__).parents[1]
 DECKS = {
@@ -36,11 +37,32 @@ def test_every_deck_is_known() -> None:
     assert {path.parent.name for path in (ROOT / "netlists").glob("*/deck.cir")} == set(DECKS)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.stem)
+STUDIES = sorted((ROOT / "examples").glob("study_*.toml"))
+SETTINGS = sorted({*(ROOT / "examples").glob("*.toml")} - {*STUDIES})
+
+
+@pytest.mark.parametrize("path", SETTINGS, ids=lambda path: path.stem)
 def test_settings_build(path: Path) -> None:
     design = Experiment.from_file(path).design
     assert design.circuit.transistors >= 100
     assert design.netlist()
+
+
+def test_study_of_mixers(tmp_path: Path, osdi_engine: Engine) -> None:
+    """The example with ideal blocks around the mixer and a short run: each of its runs comes to a verdict."""
+    text = (
+        (ROOT / "examples" / "study_mixer.toml")
+        .read_text()
+        .replace('"and.toml"', repr(str(ROOT / "examples/and.toml")))
+    )
+    text = text.replace("replicates = 4", "replicates = 1")
+    quick = '[settings]\ncircuit.technology = "ideal"\nloop.epochs = 1\nnetwork.dopants = 8\nloop.seed = 3\n\n'
+    (tmp_path / "study.toml").write_text(text.replace("[factors]", quick + "[factors]"))
+    folder = run_study(tmp_path / "study.toml", tmp_path / "out", workers=1)
+    table = rows(folder)
+    assert [row["circuit.mixer"] for row in table] == ["ideal", "ideal", "gf180", "gf180", "discrete", "discrete"]
+    assert {row["verdict"] for row in table} == {"ok"}
+    assert (folder.path / "table.csv").is_file() and write_study_report(folder).is_file()
 
 
 def test_step_by_step(tmp_path: Path, osdi_engine: Engine) -> None:

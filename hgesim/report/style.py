@@ -6,7 +6,7 @@ import html
 import io
 import re
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -157,19 +157,20 @@ def thin(x: FloatArray, y: FloatArray, most: int = 2400) -> tuple[FloatArray, Fl
     return x[keep], y[keep]
 
 
-def log_ticks(axes: Axes) -> None:
-    """Label a logarithmic y axis in plain text: figures parse no mathematical markup, because labels are hostile."""
+def log_ticks(axes: Axes, which: Literal["x", "y"] = "y") -> None:
+    """Label a logarithmic axis in plain text: figures parse no mathematical markup, because labels are hostile."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    low, high = axes.get_ylim()
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
     raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
     decades = FuncFormatter(lambda value, _: "10" + str(round(float(np.log10(value)))).translate(raised))
     plain = FuncFormatter(lambda value, _: f"{value:.2g}")
     few = FuncFormatter(lambda value, _: f"{value:.2g}" if f"{value:e}"[0] in "235" else "")
     narrow = high < 12 * low
-    axes.yaxis.set_major_formatter(plain if narrow else decades)
-    axes.yaxis.set_minor_formatter((plain if high < 3 * low else few) if narrow else NullFormatter())
-    axes.tick_params(which="minor", labelsize=7.5)
+    axis.set_major_formatter(plain if narrow else decades)
+    axis.set_minor_formatter((plain if high < 3 * low else few) if narrow else NullFormatter())
+    axes.tick_params(axis=which, which="minor", labelsize=7.5)
 
 
 def svg(figure: Figure, name: str, alt: str) -> str:

@@ -22,7 +22,7 @@ FloatArray = NDArray[np.float64]
 Rows = list[dict[str, Any]]
 
 _MOST_LEVELS = 10  # more different values than these are put into classes of equal counts
-_CLASSES = 6
+_CLASSES = 6, 20  # fewest, for tables and plots; most, for shares of many runs
 _SHUFFLES = 400
 _RESAMPLES = 200
 
@@ -83,8 +83,18 @@ def yield_of(table: Rows) -> tuple[int, int, float, float]:
     return (learnt, len(done), *(proportion_interval(learnt, len(done)) if done else (0.0, 1.0)))
 
 
-def levels(table: Rows, factor: Factor) -> list[Level]:
-    """Return the table's rows by levels of a factor, in the order of a list or of the numbers."""
+def levels(table: Rows, factor: Factor, classes: int = _CLASSES[0]) -> list[Level]:
+    """Return the table's rows by levels of a factor, in the order of a list or of the numbers.
+
+    Parameters
+    ----------
+    table : list of dict
+        From `hgesim.study.rows`.
+    factor : Factor
+        One of the study's.
+    classes : int
+        How many classes of equal counts numbers are put into that have too many different values.
+    """
     texts = [json.dumps(row[factor.key]) for row in table]
     distinct = dict.fromkeys(texts)
     if factor.kind == "list" or len(distinct) <= _MOST_LEVELS:
@@ -96,12 +106,12 @@ def levels(table: Rows, factor: Factor) -> list[Level]:
             if (rows := tuple(number for number, text in enumerate(texts) if text == name))
         ]
     values = numbers(table, factor.key)
-    classes = []
-    for part in np.array_split(np.argsort(values, kind="stable"), _CLASSES):
+    found = []
+    for part in np.array_split(np.argsort(values, kind="stable"), classes):
         ends = values[part[0]], values[part[-1]]
         name = " – ".join(_name(float(end)) for end in ends)
-        classes.append(Level(name, tuple(int(row) for row in part), float(np.median(values[part]))))
-    return classes
+        found.append(Level(name, tuple(int(row) for row in part), float(np.median(values[part]))))
+    return found
 
 
 def _name(value: Any) -> str:
@@ -175,7 +185,8 @@ def _correlation_ratio(
     table: Rows, factor: Factor, values: FloatArray, known: NDArray[np.bool_], rank: float | None
 ) -> Share:
     number = np.zeros(len(table), dtype=int)
-    for k, level in enumerate(levels(table, factor)):
+    classes = int(np.clip(np.sqrt(known.sum()) / 2, *_CLASSES))
+    for k, level in enumerate(levels(table, factor, classes)):
         number[list(level.rows)] = k
     _, number = np.unique(number[known], return_inverse=True)
     chosen, random = values[known], generator(0, "study", "shuffle", factor.key)
@@ -206,7 +217,7 @@ def _rank(table: Rows, factor: Factor, values: FloatArray, known: NDArray[np.boo
 
 
 def worst(table: Rows, most: int = 10) -> Rows:
-    """Return the runs that did not learn, those that do not count first, then those farthest from the goal.
+    """Return runs that did not learn: those that do not count, at most half, then those farthest from the goal.
 
     Parameters
     ----------
@@ -217,8 +228,10 @@ def worst(table: Rows, most: int = 10) -> Rows:
     """
     failed = {row["run"]: row for row in table if row["verdict"] != PENDING and not row["learnt"]}
 
-    def badness(row: dict[str, Any]) -> tuple[bool, float, str]:
+    def badness(row: dict[str, Any]) -> tuple[float, str]:
         score, sign = row["score.final"], -1.0 if row["score.name"] == "error" else 1.0
-        return row["verdict"] == "ok", float("inf") if score is None else sign * score, row["run"]
+        return float("inf") if score is None else sign * score, row["run"]
 
-    return sorted(failed.values(), key=badness)[:most]
+    ordered = sorted(failed.values(), key=badness)
+    invalid, valid = ([row for row in ordered if (row["verdict"] == "ok") == counts] for counts in (False, True))
+    return [*invalid[: max(most // 2, most - len(valid))], *valid][:most]

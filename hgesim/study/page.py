@@ -21,6 +21,7 @@ from hgesim.study.work import SETTINGS
 __all__ = ["write_study_report"]
 
 _REASONS = 8
+_APART = "padding-left:1.6rem;padding-right:0"
 _NAMES = {
     "learnt": "learnt",
     "score.final": "score at the end",
@@ -60,7 +61,7 @@ def _page(folder: StudyFolder, rows: Rows) -> str:
     if not done:
         kind, sentence = "bad", "No run has a verdict yet."
     else:
-        kind = "open" if missing else "good"
+        kind = "open" if missing else ""  # no yield is good or bad by itself
         sentence = (
             f"{whole(learnt)} of {whole(done)} runs learnt: {percent(learnt / done)}, 95 % interval "
             f"{percent(low)} to {percent(high)}."
@@ -131,7 +132,7 @@ def _yield(folder: StudyFolder, rows: Rows) -> str:
             )
         if lines:
             head = "".join(f"<th>{escape(cell)}</th>" for cell in (factor.key, "learnt", "yield", "95 % interval", ""))
-            body += f"<table><tr>{head}</tr>{''.join(lines)}</table>"
+            body += _spaced(f"<table><tr>{head}</tr>{''.join(lines)}</table>")
     return body if folder.study.factors else ""
 
 
@@ -173,8 +174,10 @@ def _share_table(shares: list[Share]) -> str:
 
 
 def _spaced(text: str) -> str:
-    """Keep columns of numbers apart."""
-    return text.replace('<td class="number">', '<td class="number" style="padding-left:1.6rem">')
+    """Keep columns of numbers apart, their heads above them."""
+    first, *heads = text.split("<th>")
+    text = "<th>".join([first, *heads[:1]]) + "".join(f'<th style="{_APART};text-align:right">{h}' for h in heads[1:])
+    return text.replace('<td class="number">', f'<td class="number" style="{_APART}">')
 
 
 def _responses(folder: StudyFolder, rows: Rows) -> str:

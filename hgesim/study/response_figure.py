@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hgesim.report.style import LIGHT, new_figure
+from hgesim.report.style import LIGHT, log_ticks, new_figure
 from hgesim.study.analysis import Level, Rows, levels, numbers, yield_of
 from hgesim.study.factors import Factor
 
@@ -60,6 +60,7 @@ def response_figure(rows: Rows, factors: tuple[Factor, ...], name: str, label: s
             _dots(axes, rows, factor, found, values)
             if decades:
                 axes.set_yscale("log")
+                log_ticks(axes)
         _axis(axes, factor, found)
         if column == 0:
             axes.set_ylabel("yield, %" if name == "learnt" else label)
@@ -113,6 +114,7 @@ def _axis(axes: Axes, factor: Factor, found: list[Level]) -> None:
         axes.set_xlim(-0.5, len(found) - 0.5)
     elif factor.kind == "log-range":
         axes.set_xscale("log")
+        log_ticks(axes, "x")
     elif factor.whole:
         from matplotlib.ticker import MaxNLocator
 
