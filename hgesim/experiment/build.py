@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from hgesim.blocks import Block, block_from_file
@@ -130,7 +131,12 @@ def build_network(config: NetworkConfig, folder: Path = Path(), n_inputs: int = 
         values["temperature"] = config.temperature
     if config.inputs is None:
         values["inputs"] = _spread(n_inputs, config.electrodes)
-    return dopant_disc(config.seed, DiscParameters(**values))
+    return _drawn(config.seed, DiscParameters(**values))
+
+
+@functools.lru_cache(maxsize=4)  # networks never change, and a study runs the same device again and again
+def _drawn(seed: int, parameters: DiscParameters) -> Network:
+    return dopant_disc(seed, parameters)
 
 
 def _refuse_idle(section: str, config: NetworkConfig | LoopConfig) -> None:

@@ -9,6 +9,7 @@ carriers, nearly so above.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -114,6 +115,7 @@ def third_order_hits(multiples: Sequence[int]) -> int:
     return hits
 
 
+@functools.lru_cache(maxsize=64)  # a study plans the same tones in run after run
 def plan_tones(channels: int, base: float, steps_per_cycle: float = 20.0) -> TonePlan:
     """Choose the carriers for a number of channels.
 

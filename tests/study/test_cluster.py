@@ -19,7 +19,9 @@ from study_samples import QUICK, write
 from typer.testing import CliRunner
 
 from hgesim.cli import app
+from hgesim.experiment.folder import write_json
 from hgesim.study import StudyFolder, rows, run_study
+from hgesim.study.work import Job, perform
 
 MANY = QUICK.replace("replicates = 3", "replicates = 6").replace("epochs = 1", "epochs = 3") + "[factors]\n"
 MANY += 'loop.dither = ["5 mV", "10 mV"]\n'
@@ -128,12 +130,10 @@ def test_a_worker_killed_mid_run_costs_that_run_only(tmp_path: Path, whole: Path
 def test_a_run_that_kills_every_worker_is_a_row(
     tmp_path: Path, osdi_engine: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hgesim.study.work import perform
-
-    def deadly(job: object) -> float:
-        if job.settings["loop"]["seed"] == 4:  # type: ignore[attr-defined]
+    def deadly(job: Job) -> float:
+        if job.settings["loop"]["seed"] == 4:
             os._exit(9)
-        return perform(job)  # type: ignore[arg-type]
+        return perform(job)
 
     monkeypatch.setattr("hgesim.study.runner.perform", deadly)
     table = rows(run_study(write(tmp_path, QUICK), tmp_path / "out", workers=2))
@@ -178,6 +178,30 @@ def test_a_scheduler_with_two_workers(tmp_path: Path, whole: Path) -> None:
             process.terminate()
             process.wait(timeout=30)
     assert (tmp_path / "out" / "table.csv").read_bytes() == (whole / "table.csv").read_bytes()
+
+
+@pytest.mark.slow
+def test_two_workers_do_twice_the_runs_of_one(
+    tmp_path: Path, osdi_engine: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Handing out costs next to nothing. The runs are naps: what else the machine does cannot spoil the figure."""
+
+    def nap(job: Job) -> None:
+        time.sleep(0.5)
+        write_json({"verdict": "ok", "learnt": False}, Path(job.folder) / "result.json")
+
+    monkeypatch.setattr("hgesim.study.runner.perform", nap)
+    path = write(tmp_path, QUICK.replace("replicates = 3", "replicates = 24"))
+
+    def rate(workers: int) -> float:
+        stamps: list[float] = []
+        out = tmp_path / str(workers)
+        run_study(path, out, workers=workers, tell=lambda _: stamps.append(time.monotonic()))
+        return (len(stamps) - 5) / (stamps[-1] - stamps[4])
+
+    rates = rate(1), rate(2)
+    print(f"{rates[0]:.3f} and {rates[1]:.3f} runs/s")
+    assert rates[1] > 1.8 * rates[0] and rates[0] > 0.9 / 0.5
 
 
 def test_command_line(tmp_path: Path, osdi_engine: object) -> None:
