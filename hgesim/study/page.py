@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from hgesim.experiment.folder import write_whole
 from hgesim.report.sheet import CSS
 from hgesim.report.style import look, svg
 from hgesim.report.tables import escape, table
@@ -47,11 +47,7 @@ def write_study_report(folder: StudyFolder) -> Path:
     rows = write_tables(folder)
     with look():
         page = _page(folder, rows)
-    target = folder.path / "report.html"
-    part = target.with_name(".report.html.part")
-    part.write_text(page, encoding="utf-8")
-    os.replace(part, target)
-    return target
+    return write_whole(page, folder.path / "report.html")
 
 
 def _page(folder: StudyFolder, rows: Rows) -> str:

@@ -15,7 +15,8 @@ from hgesim._version import __version__
 from hgesim.config import parse_config
 from hgesim.engine import Verdict
 from hgesim.errors import EngineError, HgeError
-from hgesim.experiment import Experiment, build_design
+from hgesim.experiment import Experiment
+from hgesim.experiment.build import located
 from hgesim.experiment.folder import RESULT, settings_toml, write_json
 
 __all__ = ["FAILED", "LOST", "REFUSED", "SETTINGS", "Job", "check_worker", "failure", "is_full", "perform"]
@@ -72,7 +73,7 @@ def perform(job: Job) -> float:
         work = Path(private, "run")
         try:
             config = parse_config(job.settings)
-            run = Experiment(build_design(config, Path(job.base)), config).run(work, waveforms=job.keep == "all")
+            run = Experiment.from_config(config, job.base).run(work, waveforms=job.keep == "all")
             result = dict(run.result)
             if run.verdict != Verdict.OK:
                 _refuse_full(work)
@@ -85,8 +86,8 @@ def perform(job: Job) -> float:
         except Exception as error:
             result = failure(FAILED, f"{type(error).__name__}: {error}".replace(private, ""))
         work.mkdir(exist_ok=True)
-        told = settings_toml(job.settings, Path(job.base), "One run of a study.")
-        (work / SETTINGS).write_text(told, encoding="utf-8")
+        told = located(parse_config(job.settings), Path(job.base)).model_dump(mode="json", exclude_unset=True)
+        (work / SETTINGS).write_text(settings_toml(told, "One run of a study. SI units."), encoding="utf-8")
         result["study"] = {"job_s": time.monotonic() - began}
         _publish(work, Path(job.folder), result, job.keep)
     return time.monotonic() - began
@@ -141,8 +142,8 @@ def check_worker(jobs: list[Job], marker: str) -> str:
             remedy="put it on a disk that all workers share, under the same name",
         )
     for job in jobs:
-        config = parse_config(job.settings)
-        Experiment(build_design(config, Path(job.base)), config).check_parts()
+        experiment = Experiment.from_config(parse_config(job.settings), job.base)
+        experiment.refuse_missing_parts(experiment.engine()[1])
     return __version__
 
 

@@ -167,7 +167,7 @@ def test_a_run_that_cannot_be_is_a_result(tmp_path: Path, osdi_engine: object, m
     perform(job(tmp_path / "a", seed=5))
     found = Run.load(tmp_path / "a" / "run")
     assert found.verdict == "refused" and not found.learnt and "task.already-solved" in found.result["message"]
-    monkeypatch.setattr("hgesim.study.work.build_design", lambda *words: 1 / 0)
+    monkeypatch.setattr("hgesim.study.work.Experiment.from_config", lambda *words: 1 / 0)
     perform(job(tmp_path / "b"))
     found = Run.load(tmp_path / "b" / "run")
     assert found.verdict == "failed" and found.result["message"].startswith("ZeroDivisionError")
