@@ -11,10 +11,10 @@ import typer
 
 from hgesim._version import __version__
 from hgesim.errors import HgeError
+from hgesim.terminal import Live, say, tell_along, tell_gradient, tell_run, tell_study
 
 if TYPE_CHECKING:
-    from hgesim.experiment import GradientRun, Run, Status
-    from hgesim.study import StudyFolder
+    pass
 
 __all__ = ["app", "main"]
 
@@ -142,11 +142,11 @@ def learn(
     from hgesim.experiment import Experiment
 
     experiment = Experiment.from_file(config, _settings(overrides, engine))
-    with _Live() as live:
+    with Live() as live:
         run = experiment.run(out, force=force, progress=live.show)
     if report:
         run.report()
-    _tell(run, report)
+    tell_run(run, report)
     raise typer.Exit(run.exit_code)
 
 
@@ -178,7 +178,7 @@ def gradient(
 
     if along is not None and config is None and out is None:
         run = measure_along(along)
-        _tell_along(run.result["gradient_along"])
+        tell_along(run.result["gradient_along"])
         print(f"report: {run.report()}")
         return
     if along is not None or config is None or out is None:
@@ -188,10 +188,10 @@ def gradient(
             remedy="give CONFIG and --out DIR, or --along RUN alone",
         )
     settings = _settings(overrides, engine)
-    found = gradient(config, out, Sampling(points, seed, parts), overrides=settings, force=force, tell=_say)
+    found = gradient(config, out, Sampling(points, seed, parts), overrides=settings, force=force, tell=say)
     if report:
         found.report()
-    _tell_gradient(found, report)
+    tell_gradient(found, report)
     raise typer.Exit(found.exit_code)
 
 
@@ -234,25 +234,6 @@ def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of
     print(Run.load(folder).report())
 
 
-def _say(words: str) -> None:
-    if sys.stderr.isatty():
-        print(words, file=sys.stderr, flush=True)
-
-
-def _tell_gradient(run: GradientRun, reported: bool) -> None:
-    result = run.result
-    if run.verdict != "ok":
-        print(f"{run.verdict}: {result['message']}", file=sys.stderr)
-    for of, found in result.get("summary", {}).items():
-        shown = {row["against"]: row for row in found["comparisons"] if row["of"] == "measured"}
-        said = ", ".join(
-            f"{words} {row['angle_deg']:.2g} deg and {row['relative_error']:.2%}"
-            for words, row in (("electronics alone", shown["dithered"]), ("against the exact one", shown["exact"]))
-        )
-        print(f"gradient of the {of}, medians of {shown['exact']['points']} points: {said}")
-    print(f"report: {run.folder / 'report.html'}" if reported else f"results: {run.folder}")
-
-
 study_app = typer.Typer(
     name="study",
     help="Many runs of one settings file: what varies, where they run, and what they say together. Exit: 0 when every "
@@ -284,7 +265,7 @@ def study_run(
     except KeyboardInterrupt:
         print("hgesim: interrupted; the same command goes on where it stopped", file=sys.stderr)
         raise typer.Exit(130) from None
-    _tell_study(folder)
+    tell_study(folder)
 
 
 @study_app.command("status")
@@ -293,7 +274,7 @@ def study_status(folder: StudyDir) -> None:
     from hgesim.study import StudyFolder
 
     found = StudyFolder.load(folder)
-    _tell_study(found)
+    tell_study(found)
     print("a process works on it" if found.busy() else "no process works on it")
 
 
@@ -303,115 +284,6 @@ def study_report(folder: StudyDir) -> None:
     from hgesim.study import StudyFolder, write_study_report
 
     print(write_study_report(StudyFolder.load(folder)))
-
-
-def _tell_study(folder: StudyFolder) -> None:
-    from collections import Counter
-
-    from hgesim.study.table import outcome
-
-    names = {folder.name(number): number for number in range(len(folder.study.runs))}
-    came = Counter(outcome(folder.result(number)) for number in names.values())
-    print(f"{folder.study.config.name}: {len(names)} runs")
-    for name, count in came.most_common():
-        print(f"{count:8d}  {name}")
-    print(
-        f"table: {folder.path / 'table.csv'}" if "pending" not in came else "the same study run goes on with the rest"
-    )
-
-
-class _Live:
-    """One line that lives while the engine runs; nothing at all when not on a terminal."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("{task.fields[time]}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.percentage:3.0f} %  {task.fields[rate]}  {task.fields[loss]}  left"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
-        self._task = self._progress.add_task("", time="starting", rate="", loss="", total=None)
-
-    def __enter__(self) -> _Live:
-        self._progress.__enter__()
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self._progress.__exit__(*exception)
-
-    def show(self, status: Status) -> None:
-        from hgesim.units import show_quantity
-
-        at = status.progress
-        rate = f"{show_quantity(at.simulated_s / at.wall_s, 's')}/s" if at.wall_s > 0 and at.simulated_s > 0 else ""
-        loss = (
-            f"epoch {status.epoch}/{status.epochs}  loss {show_quantity(status.loss**0.5, 'V')} rms"
-            if status.loss is not None
-            else ""
-        )
-        time = f"{show_quantity(at.simulated_s, 's')} of {show_quantity(at.end_s, 's')}"
-        if status.attempt:
-            time = f"start {status.attempt + 1}: {time}"
-        self._progress.update(self._task, completed=at.simulated_s, total=at.end_s, time=time, rate=rate, loss=loss)
-
-
-def _tell(run: Run, reported: bool) -> None:
-    from hgesim.units import show_quantity
-
-    result = run.result
-    if run.verdict != "ok":
-        print(f"{run.verdict}: {result['message']}", file=sys.stderr)
-    else:
-        loss, figure, attempts = run.loss, result["score"], result["attempts"]
-        word = "learnt" if run.learnt else f"not learnt: {result['reason']}"
-        gap = result.get("separation", {}).get("network")
-        apart = (
-            f"separation {show_quantity(gap['initial'], 'A')} -> {show_quantity(gap['final'], 'A')}, " if gap else ""
-        )
-        again = f" at transient {len(attempts)}" if len(attempts) > 1 else ""
-        print(
-            f"{result['task']['name']} {word}{again}; loss {loss['initial']:.3g} -> {loss['final']:.3g} V^2, "
-            f"network alone: {apart}{figure['name']} {figure['initial']:.3g} -> {figure['final']:.3g}; "
-            f"{result['transistors']} transistors, {result['timepoints']} time points, {result['wall_s']:.0f} s"
-        )
-    print(f"report: {run.folder / 'report.html'}" if reported else f"results: {run.folder}")
-
-
-def _tell_along(found: dict[str, Any]) -> None:
-    """Print an epoch a line: windows that count, the median of their angles, the epoch's own, its move, its slope."""
-    from statistics import median
-
-    from hgesim.units import show_quantity
-
-    def degrees(angle: float | None) -> str:
-        return "-" if angle is None else f"{angle:.1f}"
-
-    print(f"{'epoch':>5s}{'windows':>9s}{'angle, deg':>12s}{'whole, deg':>12s}{'move':>11s}{'exact slope':>17s}")
-    past = found["history"]
-    for k, whole in enumerate(past["epoch_angle_deg"]["controls"]):
-        counted = past["counted"][k]
-        angles = [a for a, counts in zip(past["window_angle_deg"]["controls"][k], counted, strict=True) if counts]
-        print(
-            f"{k + 1:5d}{f'{len(angles)} of {len(counted)}':>9s}{degrees(median(angles) if angles else None):>12s}"
-            f"{degrees(whole):>12s}{show_quantity(past['move'][k], 'V'):>11s}{past['slope'][k]:>12.3g} V^2/V"
-        )
-    if found["reason"]:
-        print(f"no angle to the exact descent: {found['reason']}")
-        return
-    windows, epochs = found["window"], found["epoch"]
-    print(
-        "median angle of the controls' moves to the exact descent: "
-        f"{degrees(windows['angle_deg']['controls'])} deg over {windows['counted']} of {windows['of']} windows, "
-        f"{degrees(epochs['angle_deg']['controls'])} deg over {epochs['counted']} of {epochs['of']} epochs, "
-        f"{epochs['downhill']} of them downhill"
-    )
 
 
 def main() -> None:
