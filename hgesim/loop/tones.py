@@ -115,7 +115,6 @@ def third_order_hits(multiples: Sequence[int]) -> int:
     return hits
 
 
-@functools.lru_cache(maxsize=64)  # a study plans the same tones in run after run
 def plan_tones(channels: int, base: float, steps_per_cycle: float = 20.0) -> TonePlan:
     """Choose the carriers for a number of channels.
 
@@ -137,13 +136,16 @@ def plan_tones(channels: int, base: float, steps_per_cycle: float = 20.0) -> Ton
     """
     check_whole(channels, 1, "tones.no-channel", "channels")
     check_real(base, "tones.bad-base", "loop.base")
+    return TonePlan(base, _best_comb(channels), steps_per_cycle)
+
+
+@functools.lru_cache(maxsize=64)  # a study plans the same tones in run after run
+def _best_comb(channels: int) -> tuple[int, ...]:
     top = 4 * channels + 1
-    odd = [m for m in range(1, top + 1, 2) if 3 * m > top]
     if channels > _EXHAUSTIVE:
-        return TonePlan(base, _thinned(odd, channels), steps_per_cycle)
+        return _thinned([m for m in range(1, top + 1, 2) if 3 * m > top], channels)
     legal = (comb for comb in itertools.combinations(range(1, top + 1, 2), channels) if comb[-1] < 3 * comb[0])
-    best = min(legal, key=lambda comb: (third_order_hits(comb), comb[-1], comb))
-    return TonePlan(base, best, steps_per_cycle)
+    return min(legal, key=lambda comb: (third_order_hits(comb), comb[-1], comb))
 
 
 def _thinned(teeth: list[int], channels: int) -> tuple[int, ...]:

@@ -53,8 +53,9 @@ def test_losses_of_a_divider_by_hand() -> None:
     assert 0 < np.count_nonzero(wrong) < 4
 
 
-@pytest.mark.parametrize("loss", ["mse", "hinge"])
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize(
+    ("name", "loss"), [*((n, "mse") for n in TASKS), *((n, "hinge") for n in TASKS if n != "square")]
+)
 def test_gradients_by_differences(name: str, loss: str) -> None:
     network, task = TASKS[name]
     problem = task_problem(network, loop_of(network, task, loss=loss), 1.0)
