@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hgesim.design import Circuit, Transient
+from hgesim.design import Circuit, Transient, network_bench
 from hgesim.engine import Engine, RawData, fill_folder, read_raw, run_deck
 from hgesim.loop import HomodyneLoop, LoopSettings, Scales, Timeline, gate_task, plan_tones
 from hgesim.netlist import write_files
@@ -72,3 +72,13 @@ def simulate(circuit: Circuit, folder: Path, engine: Engine, dialect: str = "osd
     result = run_deck(folder, engine, end_time=end, timeout=60)
     assert result.ok, result.message
     return read_raw(result.raw)
+
+
+def bench_difference(network: Network, table: np.ndarray, folder: Path, engine: Engine, dialect: str = "osdi") -> float:
+    """Return the largest difference of any electrode's current to the exact solution, over the largest current."""
+    circuit = network_bench(network, table)
+    raw = simulate(circuit, folder, engine, dialect)
+    found = np.column_stack([circuit.analysis.at_points(raw[f"i(v_{label})"]) for label in network.electrode_labels])
+    exact = network.solve(table).currents
+    assert found.shape == exact.shape
+    return float(np.abs(found - exact).max() / np.abs(exact).max())

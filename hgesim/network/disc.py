@@ -249,7 +249,7 @@ def dopant_disc(seed: int, parameters: DiscParameters | None = None, **changes: 
 
 def _calibrate(drawn: Network, overlap: FloatArray, limit: float, current: float) -> Network | None:
     """Find the attempt frequency that gives outputs of the size asked for; None where the limit forbids them."""
-    random = int(dict(drawn.meta)["seed"])
+    seed = int(dict(drawn.meta)["seed"])
     frequency = current / ELEMENTARY_CHARGE / float(np.exp(np.log(overlap).mean()))
     last: tuple[float, float] | None = None
     for _ in range(20):  # leak and limit make the current not quite proportional to the rates
@@ -258,7 +258,7 @@ def _calibrate(drawn: Network, overlap: FloatArray, limit: float, current: float
             bond_laws=_laws(np.minimum(frequency * overlap, limit or np.inf)),
             meta=(*drawn.meta, ("attempt_frequency", frequency), ("fastest", limit)),
         )
-        found = typical_spread(network, generator(random, "network", "calibration"))
+        found = typical_spread(network, generator(seed, "network", "calibration"))
         if abs(found / current - 1.0) < _CALIBRATED:
             return network
         here = (float(np.log(frequency)), float(np.log(found / current)))

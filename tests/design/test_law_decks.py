@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.integrate
 from law_networks import LAWS, WRITTEN, law_network, law_voltages
-from small_designs import simulate, small_loop, star
+from small_designs import bench_difference, simulate, small_loop, star
 
 from hgesim.circuit import Dc, Steps, VoltageSource
 from hgesim.design import Circuit, Design, Transient, block_set, network_bench
@@ -30,12 +30,14 @@ def test_operating_points_agree(
     name: str, dialect: str, temperature: float, tmp_path: Path, osdi_engine: Engine
 ) -> None:
     network = law_network(name, temperature)
-    table = law_voltages(name, network)
-    circuit = network_bench(network, table)
-    raw = simulate(circuit, tmp_path, osdi_engine, dialect)
-    found = np.column_stack([circuit.analysis.at_points(raw[f"i(v_{label})"]) for label in network.electrode_labels])
-    exact = network.solve(table).currents
-    assert np.abs(found - exact).max() < 2e-5 * np.abs(exact).max()
+    assert bench_difference(network, law_voltages(name, network), tmp_path, osdi_engine, dialect) < 2e-5
+
+
+@pytest.mark.parametrize("temperature", [77.0, 300.0])
+@pytest.mark.parametrize("name", LAWS)
+def test_two_hundred_points_of_every_law(name: str, temperature: float, tmp_path: Path, osdi_engine: Engine) -> None:
+    network = law_network(name, temperature)
+    assert bench_difference(network, law_voltages(name, network, 200, seed=8), tmp_path, osdi_engine, "osdi") < 1e-4
 
 
 @pytest.mark.parametrize("dialect", ["osdi", "b-source"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_designs import ROLES, ohmic_star, simulate, star
+from small_designs import ROLES, bench_difference, ohmic_star, simulate, star
 
 from hgesim.circuit import Table, VoltageSource
 from hgesim.design import network_bench
@@ -22,30 +22,20 @@ def voltages(network: Network, points: int, reach: float) -> np.ndarray:
     return random.uniform(-reach, reach, (points, network.n_electrodes))
 
 
-def compare(network: Network, table: np.ndarray, folder: Path, engine: Engine, dialect: str) -> float:
-    """Return the largest difference of any electrode's current, over the largest current."""
-    circuit = network_bench(network, table)
-    raw = simulate(circuit, folder, engine, dialect)
-    found = np.column_stack([circuit.analysis.at_points(raw[f"i(v_{label})"]) for label in network.electrode_labels])
-    exact = network.solve(table).currents
-    assert found.shape == exact.shape
-    return float(np.abs(found - exact).max() / np.abs(exact).max())
-
-
 @pytest.mark.parametrize("dialect", ["osdi", "b-source"])
 @pytest.mark.parametrize("temperature", [77.0, 300.0])
 def test_hopping_agrees(dialect: str, temperature: float, tmp_path: Path, osdi_engine: Engine) -> None:
     network = dopant_disc(4, dopants=6, electrodes=5, inputs=(1, 3), temperature=temperature)
     assert network.levers.any() and network.levels.any()
     points = 40 if dialect == "osdi" else 5
-    assert compare(network, voltages(network, points, 0.3), tmp_path, osdi_engine, dialect) < 1e-6
+    assert bench_difference(network, voltages(network, points, 0.3), tmp_path, osdi_engine, dialect) < 1e-6
 
 
 @pytest.mark.parametrize("temperature", [77.0, 300.0])
 def test_sinh_agrees_at_any_temperature_of_the_network(temperature: float, tmp_path: Path, ngspice: Engine) -> None:
     """Diode pairs: their scale is the bond's own. Up to ten scales a bond."""
     network = lattice(2, 3, law=sinh(scale=0.06), electrodes=4).replace(temperature=temperature)
-    assert compare(network, voltages(network, 40, 0.6), tmp_path, ngspice, "osdi") < 1e-4
+    assert bench_difference(network, voltages(network, 40, 0.6), tmp_path, ngspice, "osdi") < 1e-4
 
 
 def test_sinh_agrees_at_another_temperature_of_the_simulator(tmp_path: Path, ngspice: Engine) -> None:
@@ -59,14 +49,14 @@ def test_sinh_agrees_at_another_temperature_of_the_simulator(tmp_path: Path, ngs
 
 def test_ohmic_agrees(tmp_path: Path, ngspice: Engine) -> None:
     network = random_geometric(3, 8, electrodes=5)
-    assert compare(network, voltages(network, 40, 1.0), tmp_path, ngspice, "osdi") < 1e-6
+    assert bench_difference(network, voltages(network, 40, 1.0), tmp_path, ngspice, "osdi") < 1e-6
 
 
 @pytest.mark.parametrize("dialect", ["osdi", "b-source"])
 def test_all_laws_in_one_network(dialect: str, tmp_path: Path, osdi_engine: Engine) -> None:
     laws: list[Law] = [Hopping(2e-8), Hopping(1e-8), Sinh(1e-7, 0.05), Ohmic(1e-7), Hopping(5e-9)]
     network = star(laws, ROLES, levels=np.array([0.03]), levers=np.array([[0.1, 0.3, 0.0, 0.2, 0.4]]), site_leak=1e-10)
-    assert compare(network, voltages(network, 40, 0.3), tmp_path, osdi_engine, dialect) < 1e-5
+    assert bench_difference(network, voltages(network, 40, 0.3), tmp_path, osdi_engine, dialect) < 1e-5
 
 
 @pytest.mark.parametrize("dialect", ["osdi", "b-source"])
@@ -127,4 +117,4 @@ def test_tables_that_do_not_fit(table: np.ndarray) -> None:
 
 def test_hopping_with_disc_levers_of_a_random_geometric_network(tmp_path: Path, osdi_engine: Engine) -> None:
     network = random_geometric(2, 5, electrodes=4, law=hopping(localisation=50e-9), reach=1.0)
-    assert compare(network, voltages(network, 10, 0.2), tmp_path, osdi_engine, "osdi") < 1e-6
+    assert bench_difference(network, voltages(network, 10, 0.2), tmp_path, osdi_engine, "osdi") < 1e-6

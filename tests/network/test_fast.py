@@ -11,6 +11,8 @@ import pytest
 
 from hgesim.network import Hopping, Network, dopant_disc, equations
 
+LIMITS = (None, 0.0)  # of hops: as devices are by default, and rates up to an ampere
+
 
 def random_volts(network: Network, count: int, seed: int, size: float = 0.6) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-size, size, (count, network.n_electrodes))
@@ -31,8 +33,8 @@ def both(network: Network, volts: np.ndarray, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("temperature", [77.0, 300.0])
 @pytest.mark.parametrize("leak", [0.0, 1e-13, 1e-9])
 def test_compiled_is_what_the_arrays_give(temperature: float, leak: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    for seed in range(5):
-        network = dopant_disc(seed, dopants=12, temperature=temperature).replace(site_leak=leak)
+    for seed, fastest in enumerate((None, 0, None, 0, None, 0)):
+        network = dopant_disc(seed, dopants=12, temperature=temperature, fastest=fastest).replace(site_leak=leak)
         compiled, arrays = both(network, random_volts(network, 30, seed), monkeypatch)
         for one, other in zip(compiled, arrays, strict=True):
             assert np.abs(one - other).max() < 1e-9 * np.abs(other).max()
@@ -73,17 +75,19 @@ def test_rates_over_twenty_decades() -> None:
     assert gradient == pytest.approx(1e-20 * scaled.gradient(volts), rel=1e-5)
 
 
-def test_no_device_is_left_unsolved() -> None:
+@pytest.mark.parametrize("fastest", LIMITS)
+def test_no_device_is_left_unsolved(fastest: float | None) -> None:
     for seed in range(30):
-        network = dopant_disc(seed, dopants=20)
+        network = dopant_disc(seed, dopants=20, fastest=fastest)
         assert network.solve(random_volts(network, 50, seed)).fallbacks == 0
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("fastest", LIMITS)
 @pytest.mark.parametrize("temperature", [30.0, 77.0, 300.0])
-def test_no_device_of_many_is_left_unsolved(temperature: float) -> None:
+def test_no_device_of_many_is_left_unsolved(temperature: float, fastest: float | None) -> None:
     for seed in range(100):
-        network = dopant_disc(seed, dopants=20, temperature=77.0).replace(temperature=temperature)
+        network = dopant_disc(seed, dopants=20, temperature=77.0, fastest=fastest).replace(temperature=temperature)
         assert network.solve(random_volts(network, 50, seed)).fallbacks == 0
 
 

@@ -144,15 +144,20 @@ def test_one_site_is_exact_in_the_mean_field():
     assert mean == pytest.approx(master_equation(network, volts).currents, rel=1e-6, abs=1e-19)
 
 
+@pytest.mark.parametrize(("fastest", "median", "most"), [(0, 1e-3, 0.05), (None, 0.02, 0.05)])
 @pytest.mark.parametrize("temperature", [77.0, 300.0])
-def test_mean_field_of_a_disc(temperature):
-    """Ten dopants whose rates have no limit: they span many decades, so correlations hardly touch the currents."""
-    network = dopant_disc(1, dopants=10, temperature=temperature, fastest=0)
+def test_mean_field_of_a_disc(temperature, fastest, median, most):
+    """Ten dopants: correlations hardly touch the currents, least of all where rates without a limit span many decades.
+
+    With the limit the largest deviation is told in median currents: some currents are small.
+    """
+    network = dopant_disc(1, dopants=10, temperature=temperature, fastest=fastest)
     volts = random_volts(12, 5, size=0.6, electrodes=8)
     exact = master_equation(network, volts).currents
     assert np.abs(exact.sum(axis=1)).max() < 1e-10 * np.abs(exact).max()
-    relative = np.abs(network.solve(volts).currents / exact - 1)[:, network.output]
-    assert np.median(relative) < 1e-3 and relative.max() < 0.05
+    mean, exact = network.output_current(volts), exact[:, network.output]
+    assert np.median(np.abs(mean / exact - 1)) < median
+    assert (np.abs(mean - exact) < most * (np.median(np.abs(exact)) if fastest is None else np.abs(exact))).all()
 
 
 def test_a_point_does_not_depend_on_the_batch():

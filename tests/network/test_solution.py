@@ -25,6 +25,7 @@ from hgesim.network import (
 )
 
 DEVICES = {"77 K": {}, "300 K": {"temperature": 300.0}}
+DEVICES |= {f"{name}, rates without limit": {**fields, "fastest": 0} for name, fields in list(DEVICES.items())}
 
 
 def chain(laws, roles=("output", "input"), **changes):
