@@ -6,10 +6,10 @@ from hgesim.experiment.along import measure_along
 from hgesim.experiment.build import build_design, build_network, build_task
 from hgesim.experiment.experiment import Experiment, learn
 from hgesim.experiment.folder import netlist_folder
-from hgesim.experiment.gradient import GradientRun, Sampling, gradient, measure_gradients, random_points
+from hgesim.experiment.gradient import Sampling, gradient, measure_gradients, random_points
 from hgesim.experiment.instrument import Instrument, Measurement, Pace
 from hgesim.experiment.plan import RunPlan, plan_run, wall_time
-from hgesim.experiment.run import Run
+from hgesim.experiment.run import GradientRun, Run
 from hgesim.experiment.screen import Finding, Search, screen
 from hgesim.experiment.watch import Status
 

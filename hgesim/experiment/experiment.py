@@ -75,6 +75,24 @@ class Experiment:
         """Tell whether the settings are those of the design."""
         return self.built == self.design.digest
 
+    @property
+    def stored(self) -> dict[str, Any]:
+        """Return what ``config.json`` holds: the settings where they are those of the design, else what runs."""
+        settings = self.config.model_dump(mode="json") if self.told else _what_runs(self.design, self.config)
+        return {**settings, "nonideal": self.design.nonideal.settings, "given": self.told}
+
+    @property
+    def seeds(self) -> dict[str, int] | None:
+        """Return the seeds that made the design; None where the settings do not tell."""
+        if not self.told:
+            return None
+        seeds = {"loop": self.config.loop.seed}
+        if self.config.network.file is None:
+            seeds["network"] = self.config.network.seed
+        if self.design.nonideal:
+            seeds["nonideal"] = self.design.nonideal.seed
+        return seeds
+
     def engine(self) -> tuple[Engine, str]:
         """Choose the engine and the dialect it gets.
 
@@ -137,9 +155,7 @@ class Experiment:
         engine, dialect = self.engine()
         self.refuse_missing_parts(dialect)
         folder = claim_folder(Path(out), force=force)
-        settings = self.config.model_dump(mode="json") if self.told else _what_runs(design, self.config)
-        settings["nonideal"] = design.nonideal.settings
-        write_json({**settings, "given": self.told, "design": design.digest}, folder / "config.json")
+        write_json({**self.stored, "design": design.digest}, folder / "config.json")
         write_network(self.design.network, folder / "network.json")
         work = Attempt(design, folder, engine, dialect, self.config, waveforms)
         result, attempts = self._attempts(work, draw, passed, progress)
@@ -229,15 +245,10 @@ class Experiment:
         about = {"name": engine.name, "version": engine.version, "user_init": False, "dialect": dialect}
         if not self.told:
             return {"engine": about, "seeds": None, "chosen_from": {}}
-        seeds = {"loop": self.config.loop.seed}
-        if self.config.network.file is None:
-            seeds["network"] = self.config.network.seed
-        if self.design.nonideal:
-            seeds["nonideal"] = self.design.nonideal.seed
         chosen = {"devices": self.config.network.chosen_from, "starts": self.config.loop.chosen_from}
         return {
             "engine": about,
-            "seeds": seeds,
+            "seeds": self.seeds,
             "chosen_from": {what: number for what, number in chosen.items() if number is not None},
         }
 

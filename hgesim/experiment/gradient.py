@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hgesim._version import __version__
 from hgesim.arguments import check_kind, check_whole
-from hgesim.config import load_config
 from hgesim.engine import Verdict
 from hgesim.errors import RequestError
 from hgesim.experiment.breakdown import Reference, breakdown
-from hgesim.experiment.build import build_design
 from hgesim.experiment.experiment import Experiment
 from hgesim.experiment.folder import RESULT, claim_folder, write_json
-from hgesim.experiment.instrument import Instrument, InvalidRun, Measurement, Pace
+from hgesim.experiment.gradient_figures import origin, quantity_figures
+from hgesim.experiment.instrument import Instrument, InvalidRun, Pace
+from hgesim.experiment.run import GradientRun
 from hgesim.learning import (
     case_voltages,
-    compare_gradients,
     counted_points,
     dithered_gradient,
     dithered_loss_gradient,
     exact_gradient,
-    finite_difference,
-    gradient_angle,
-    gradient_error,
 )
 from hgesim.learning.gradient import beside
 from hgesim.loop import OpenLoop, OperatingPoints
@@ -40,10 +34,8 @@ from hgesim.loop.open_loop import MEASURED
 from hgesim.network import Network, write_network
 from hgesim.seeds import generator
 
-__all__ = ["GradientRun", "Sampling", "gradient", "measure_gradients", "random_points"]
+__all__ = ["Sampling", "gradient", "measure_gradients", "random_points"]
 
-FORMAT_VERSION = 1
-UNITS = {"output": "A/V", "loss": "V^2/V"}
 FloatArray = NDArray[np.float64]
 
 
@@ -59,40 +51,6 @@ class Sampling:
         """Refuse what makes no sample."""
         for name, least in (("points", 1), ("seed", 0), ("parts", 0)):
             check_whole(getattr(self, name), least, "gradient.bad-count", f"--{name}")
-
-
-@dataclass(frozen=True)
-class GradientRun:
-    """What a measurement left.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds ``result.json``, ``config.json``, ``network.json``, ``waveforms.nc`` and ``netlist/``.
-    result : dict
-        The contents of ``result.json``.
-    """
-
-    folder: Path
-    result: dict[str, Any] = field(repr=False)
-
-    @property
-    def verdict(self) -> str:
-        """Return the verdict; only ``ok`` is a valid simulation."""
-        return str(self.result["verdict"])
-
-    @property
-    def exit_code(self) -> int:
-        """Return what the command line ends with: 0 done, 130 interrupted, 1 not valid."""
-        if self.verdict == Verdict.INTERRUPTED:
-            return 130
-        return 0 if self.verdict == Verdict.OK else 1
-
-    def report(self) -> Path:
-        """Write ``report.html`` from what is stored and return its path."""
-        from hgesim.report import write_report
-
-        return write_report(self.folder)
 
 
 def random_points(experiment: Experiment, sampling: Sampling) -> OperatingPoints:
@@ -145,8 +103,7 @@ def gradient(
     -------
     GradientRun
     """
-    settings, folder = load_config(config, overrides)
-    experiment = Experiment(build_design(settings, folder), settings)
+    experiment = Experiment.from_file(config, overrides)
     chosen = sampling or Sampling()
     points = random_points(experiment, chosen)
     return measure_gradients(experiment, points, out, chosen, force=force, tell=tell)
@@ -177,7 +134,7 @@ def measure_gradients(
     out : str or Path
         Output folder.
     sampling : Sampling, optional
-        Its `parts`, and what is told of the points' origin.
+        Its `parts`; the rest is told as the points' origin where it draws just these points.
     force, tell
         As in `gradient`.
 
@@ -202,23 +159,34 @@ def measure_gradients(
     tool = _instrument(experiment, engine, dialect, Path(out))
     loops = [_ranged(tool, points, measured) for measured in MEASURED]
     folder = claim_folder(Path(out), force=force)
-    config = experiment.config
-    settings = {**config.model_dump(mode="json"), "nonideal": experiment.design.nonideal.settings}
-    write_json({**settings, "sampling": dataclasses.asdict(sampling)}, folder / "config.json")
+    told = dataclasses.asdict(sampling) if points == random_points(experiment, sampling) else {"parts": sampling.parts}
+    stored = {**experiment.stored, "design": experiment.design.digest, "sampling": told}
+    write_json(stored, folder / "config.json")
     write_network(experiment.design.network, folder / "network.json")
-    result = _origin(experiment, tool, points, sampling)
+    result = origin(experiment, tool, points) | {"seeds": _seeds(experiment, told)}
     try:
         beside_points = tool.beside_points(points, "differences")
         say(f"network alone: {len(beside_points[0])} operating points")
         plans = [(loop, _reference(tool.network, loop)) for loop in loops]
         figures = [_measure(tool, plan, beside_points, sampling, folder, say) for plan in plans]
-        result |= _join(figures) | {"verdict": str(Verdict.OK), "message": ""}
+        joined = {
+            "gradient": [row for one in figures for row in one["gradient"]],
+            "summary": {loop.measured: one["summary"] for loop, one in zip(loops, figures, strict=True)},
+            "costs": {loop.measured: one["costs"] for loop, one in zip(loops, figures, strict=True)},
+        }
+        result |= joined | {"verdict": str(Verdict.OK), "message": ""}
     except InvalidRun as bad:
         result |= {"verdict": bad.verdict, "message": f"{bad.place}: {bad.message}"}
     result["engine"] = {"name": engine.name, "version": engine.version, "user_init": False, "dialect": dialect}
     result["wall_s"] = time.monotonic() - began
     write_json(result, folder / RESULT)
-    return GradientRun(folder, json.loads((folder / RESULT).read_text(encoding="utf-8")))
+    return GradientRun.load(folder)
+
+
+def _seeds(experiment: Experiment, sampling: Mapping[str, int]) -> dict[str, int]:
+    """Return the seeds of device and chip, and of the points where they were drawn."""
+    made = {name: seed for name, seed in (experiment.seeds or {}).items() if name != "loop"}
+    return made | ({"points": sampling["seed"]} if "seed" in sampling else {})
 
 
 def _instrument(experiment: Experiment, engine: Any, dialect: str, out: Path) -> Instrument:
@@ -290,125 +258,5 @@ def _measure(
     keep = folder / "waveforms.nc" if name == "output" else None
     found = tool.measure(loop, name, reference.siemens, reference.error, keep)
     say(f"{name}: {len(loop.points)} points measured, {found.run.engine_s:.1f} s")
-    gradients = {
-        "measured": found.gradient,
-        "uncalibrated": found.uncalibrated,
-        "dithered": reference.dithered,
-        "finite_difference": finite_difference(*beside_points, loop),
-        "exact": reference.exact,
-    }
-    against = (
-        ("measured", "dithered"),
-        ("measured", "exact"),
-        ("uncalibrated", "exact"),
-        ("dithered", "exact"),
-        ("finite_difference", "exact"),
-    )
     parts = breakdown(tool, loop, reference, found.gradient, min(sampling.parts, len(loop.points)), say)
-    return {
-        "gradient": [_row(name, number, gradients, reference) for number in range(len(loop.points))],
-        "summary": {
-            name: {
-                "unit": UNITS[name],
-                "transimpedance": loop.settings.transimpedance,
-                "standard": reference.siemens,
-                "gains": found.gains.tolist(),
-                "difference_step": beside_points[1],
-                "comparisons": [
-                    {"of": one, "against": other}
-                    | dataclasses.asdict(compare_gradients(gradients[one], gradients[other], reference.counted))
-                    for one, other in against
-                ],
-                "parts": parts,
-            }
-        },
-        "costs": {name: _costs(found)},
-    }
-
-
-def _row(of: str, point: int, gradients: dict[str, FloatArray], reference: Reference) -> dict[str, Any]:
-    """Return one point's record."""
-    measured, exact = gradients["measured"][point], reference.exact[point]
-    error = gradient_error(measured, exact)
-    return {
-        "of": of,
-        "unit": UNITS[of],
-        "point": point,
-        **{name: values[point].tolist() for name, values in gradients.items()},
-        "angle_deg": float(gradient_angle(measured, exact)),
-        "relative_error": float(error) if np.isfinite(error) else None,
-        "counted": bool(reference.counted[point]),
-    }
-
-
-def _costs(found: Measurement) -> dict[str, Any]:
-    return {
-        "transistors": found.circuit.transistors,
-        "nodes": len(set(found.circuit.nets()) - {"0"}),
-        "timepoints": found.run.points,
-        "iterations": found.run.iterations,
-        "simulated_s": found.run.reached,
-        "engine_s": found.run.engine_s,
-    }
-
-
-def _join(figures: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "gradient": [row for part in figures for row in part["gradient"]],
-        "summary": {name: value for part in figures for name, value in part["summary"].items()},
-        "costs": {name: value for part in figures for name, value in part["costs"].items()},
-    }
-
-
-def _origin(experiment: Experiment, tool: Instrument, points: OperatingPoints, sampling: Sampling) -> dict[str, Any]:
-    """Return what is known before anything runs."""
-    design, network, values = experiment.design, tool.network, tool.settings
-    kinds = tool.loop(points, "loss").kinds
-    seeds = {"points": sampling.seed}
-    if experiment.config.network.file is None:
-        seeds["network"] = experiment.config.network.seed
-    if design.nonideal:
-        seeds["nonideal"] = design.nonideal.seed
-    names = [network.electrode_labels[number] for number in network.controls]
-    return {
-        "format_version": FORMAT_VERSION,
-        "hgesim_version": __version__,
-        "command": "gradient",
-        "controls": names,
-        "task": design.loop.task.name,
-        "nonideal": design.nonideal.on,
-        "technology": {kind: block.technology for kind, block in design.blocks.items() if kind in kinds},
-        "ideal_parts": [
-            "sources of the operating points, generators, hold and supplies",
-            "threshold resistor and the resistors of the calibration",
-            "means over the windows: taken from the waveforms behind the low-passes",
-            "dopant network: mean-field model",
-            *(
-                f"{kind} ({block.technology}): {block.ideal_parts}"
-                for kind, block in design.blocks.items()
-                if kind in kinds
-            ),
-        ],
-        "plan": {
-            "carriers": [
-                {"channel": name, "frequency": carrier}
-                for name, carrier in zip([*names, "threshold"], tool.plan.carriers, strict=True)
-            ],
-            "base": tool.plan.base,
-            "beat": tool.plan.beat,
-            "step": tool.plan.step,
-            "third_order_hits": tool.plan.hits,
-        },
-        "pace": dataclasses.asdict(tool.pace),
-        "dither": {
-            "amplitude": values.dither,
-            "threshold_amplitude": values.threshold_dither,
-            "thermal_voltage": network.kT,
-        },
-        "threshold_resistance": values.threshold_resistance,
-        "seeds": seeds,
-        "points": [
-            {"voltages": list(row), "target": target, "threshold": threshold}
-            for row, target, threshold in zip(points.volts, points.targets, points.thresholds, strict=True)
-        ],
-    }
+    return quantity_figures(loop, reference, found, beside_points, parts)

@@ -1,29 +1,30 @@
-"""A finished run: its folder, opened."""
+"""What ran: its folder, opened."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from hgesim.engine import Verdict
 from hgesim.errors import RequestError
 from hgesim.experiment.folder import RESULT
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Run"]
+__all__ = ["Finished", "GradientRun", "Run"]
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a run left.
+class Finished:
+    """What a simulation left.
 
     Parameters
     ----------
     folder : Path
-        Holds ``result.json``, ``config.json``, ``network.json``, ``netlist/``, ``waveforms.nc``, ``engine.log``.
+        Holds ``result.json``, ``config.json``, ``network.json``, ``netlist/`` and ``waveforms.nc``.
     result : dict
         The contents of ``result.json``.
     """
@@ -32,7 +33,7 @@ class Run:
     result: dict[str, Any] = field(repr=False)
 
     @classmethod
-    def load(cls, folder: str | Path) -> Run:
+    def load(cls, folder: str | Path) -> Self:
         """Open a run's folder.
 
         Raises
@@ -54,6 +55,33 @@ class Run:
         return str(self.result["verdict"])
 
     @property
+    def exit_code(self) -> int:
+        """Return what the command line ends with: 0 valid, 130 interrupted, 1 not valid."""
+        if self.verdict == Verdict.INTERRUPTED:
+            return 130
+        return 0 if self.verdict == Verdict.OK else 1
+
+    def waveforms(self) -> xr.Dataset:
+        """Read the stored waveforms."""
+        from hgesim.waveforms import load_waveforms
+
+        return load_waveforms(self.folder / "waveforms.nc")
+
+    def report(self) -> Path:
+        """Write ``report.html`` from what is stored and return its path."""
+        from hgesim.report import write_report
+
+        return write_report(self.folder)
+
+
+class GradientRun(Finished):
+    """What a measurement of gradients left."""
+
+
+class Run(Finished):
+    """What a learning run left; its folder also holds ``engine.log``."""
+
+    @property
     def learnt(self) -> bool:
         """Return whether the network alone, at the final controls, does the task."""
         return bool(self.result["learnt"])
@@ -71,20 +99,4 @@ class Run:
     @property
     def exit_code(self) -> int:
         """Return what the command line ends with: 0 learnt, 3 valid but not learnt, 130 interrupted, 1 not valid."""
-        if self.verdict == "interrupted":
-            return 130
-        if self.verdict != "ok":
-            return 1
-        return 0 if self.learnt else 3
-
-    def waveforms(self) -> xr.Dataset:
-        """Read the stored waveforms."""
-        from hgesim.waveforms import load_waveforms
-
-        return load_waveforms(self.folder / "waveforms.nc")
-
-    def report(self) -> Path:
-        """Write ``report.html`` from what is stored and return its path."""
-        from hgesim.report import write_report
-
-        return write_report(self.folder)
+        return super().exit_code or (0 if self.learnt else 3)

@@ -47,13 +47,10 @@ def gradient_page(record: Record) -> str:
         f'<p class="verdict {kind}">{escape(sentence)}</p>{why}{_facts(record)}</header>'
     )
     chosen = dig(record.config, "sampling")
-    plain = {name: values for name, values in record.config.items() if name not in ("sampling", "design")}
-    options = (
-        " ".join(f"--{key} {value}" for key, value in chosen.items() if isinstance(value, int))
-        if isinstance(chosen, Mapping)
-        else ""
-    )
-    again = settings(dataclasses.replace(record, config=plain), f"gradient run.toml {options}".strip())
+    plain = {name: values for name, values in record.config.items() if name != "sampling"}
+    drawn = isinstance(chosen, Mapping) and "points" in chosen
+    options = " ".join(f"--{key} {value}" for key, value in chosen.items() if isinstance(value, int)) if drawn else ""
+    again = settings(dataclasses.replace(record, config=plain), f"gradient run.toml {options}" if drawn else "")
     scatter = (
         "Top: each derivative as measured over the exact one (adjoint of the network), at the operating points that "
         "count; on the line they are equal. Bottom: what the electronics are off by, the difference to the twin with "

@@ -231,10 +231,10 @@ def _few(names: list[str]) -> str:
 
 
 def settings(record: Record, command: str = "learn run.toml") -> str:
-    """Write how to run it again, and with which settings."""
+    """Write how to run it again, if a command does, and with which settings."""
     body = ""
     told = record.config.get("given", True)
-    if record.config and told:
+    if record.config and told and command:
         body += "<p>To repeat the run, save the settings at the end as <code>run.toml</code>:</p>"
         body += f"<pre>hgesim {escape(command)} --out again</pre>"
     if record.deck:

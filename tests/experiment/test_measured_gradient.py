@@ -18,6 +18,7 @@ from hgesim.engine import Engine
 from hgesim.errors import RequestError
 from hgesim.experiment import (
     Experiment,
+    GradientRun,
     Instrument,
     Pace,
     Run,
@@ -201,6 +202,26 @@ def test_a_simulation_that_is_not_valid_says_so(tmp_path: Path, osdi_engine: Eng
     run = gradient(XOR, tmp_path / "out", Sampling(1, 1, 0), overrides=settings)
     assert run.verdict == "timeout" and run.exit_code == 1 and "gradient" not in run.result
     assert "Not a valid simulation" in run.report().read_text()
+
+
+def test_only_what_is_true_of_points_and_design_is_stored(tmp_path: Path, osdi_engine: Engine) -> None:
+    """A seed is told of drawn points alone, settings of the design that they build alone."""
+    drawn = Experiment.from_file(XOR, [*DEVICE, "circuit.technology=ideal", "engine.timeout=0.01"])
+    design = dataclasses.replace(drawn.design, temperature=290.0)
+    sampling, again = Sampling(2, 3, 1), "hgesim gradient run.toml --points 2 --seed 3 --parts 1"
+    points = random_points(drawn, sampling)
+    for name, experiment, at, seeds in (
+        ("drawn", drawn, points, {"network": 6, "points": 3}),
+        ("chosen", drawn, points.take([1, 0]), {"network": 6}),
+        ("other", Experiment(design, drawn.config), points, {"points": 3}),
+    ):
+        run = measure_gradients(experiment, at, tmp_path / name, sampling)
+        config, page = json.loads((run.folder / "config.json").read_text()), run.report().read_text()
+        assert isinstance(run, GradientRun) and run.result["seeds"] == seeds
+        assert config["sampling"] == ({"parts": 1} if name == "chosen" else {"points": 2, "seed": 3, "parts": 1})
+        assert config["given"] is (name != "other") and ("network" in config) is (name != "other")
+        assert config["design"] == experiment.design.digest and (again in page) is (name == "drawn")
+    assert json.loads((tmp_path / "other" / "config.json").read_text())["circuit"]["temperature"] == 290.0
 
 
 def test_what_cannot_be_measured_is_refused(tmp_path: Path, osdi_engine: Engine) -> None:
