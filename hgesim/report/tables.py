@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from hgesim.config import Config, idle_keys
 from hgesim.report.cases import counts, kind_of
 from hgesim.report.record import Record, dig, items, real, text
-from hgesim.report.words import amount, ordinal, score_cases, score_value, signed, whole
+from hgesim.report.words import amount, ordinal, score_cases, score_value, signed, starts_given_up, whole
 
 __all__ = ["costs", "escape", "facts", "honesty", "notes", "settings", "table"]
 
@@ -92,7 +93,7 @@ def _choice(record: Record) -> list[tuple[str, str]]:
     found = []
     if chosen := _chosen(record):
         found.append(("chosen by screening", f"among {chosen}"))
-    if given_up := len(items(record.result, "attempts")[:-1]):
+    if given_up := len(starts_given_up(record)):
         found.append(("start shown", f"{ordinal(given_up + 1)}; {given_up} given up"))
     return found
 
@@ -209,7 +210,18 @@ def _choice_words(record: Record) -> list[str]:
             f"{' and '.join(what).capitalize()} {were} chosen among {chosen} by the averaged equations on the exact "
             "network before the circuit was simulated: the run does not tell how one drawn blindly would do."
         )
-    given_up = [entry for entry in items(record.result, "attempts")[:-1] if isinstance(entry, Mapping)]
+    return said + _start_words(record)
+
+
+def _start_words(record: Record) -> list[str]:
+    """Say which starts were passed over, given up, or simulated again."""
+    said = []
+    if passed := items(record.result, "passed_over"):
+        kinds = Counter(text(entry, "why")[:200] or "reason not stored" for entry in passed).most_common(_REASONS)
+        listed = "; ".join(f"{whole(number)}: {words}" for words, number in kinds)
+        starts = "starts were" if len(passed) > 1 else "start was"
+        said.append(f"{whole(len(passed))} more {starts} drawn and passed over without a transient ({listed}).")
+    given_up = starts_given_up(record)
     if given_up:
         why: dict[str, list[str]] = {}
         for number, entry in enumerate(given_up, 1):
@@ -220,6 +232,15 @@ def _choice_words(record: Record) -> list[str]:
             f"The run is that of the {ordinal(len(given_up) + 1)} start. Given up before ({listed}{more}). Their time "
             "counts in the wall time; every other figure is of the last start alone."
         )
+    attempts = [entry for entry in items(record.result, "attempts") if isinstance(entry, Mapping)]
+    again = len(attempts) - len(given_up) - 1
+    if again > 0:
+        were = (
+            "transients in which the simulator gave up were"
+            if again > 1
+            else "transient in which the simulator gave up was"
+        )
+        said.append(f"{whole(again)} {were} repeated from the same start with a shorter time step.")
     return said
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "score_cases",
     "score_value",
     "signed",
+    "starts_given_up",
     "task_name",
     "whole",
 ]
@@ -150,11 +151,17 @@ def reason(record: Record) -> list[str]:
         said += _gate_words(record) if kind_of(record) == "gate" else _score_words(record)
         if record.learnt and _solved_at_start(record):
             said.append("The start already did the task, so this run is no demonstration of learning.")
-    given_up = [entry for entry in items(result, "attempts")[:-1] if isinstance(entry, Mapping)]
-    if given_up:
+    if given_up := starts_given_up(record):
         before = "the first was" if len(given_up) == 1 else f"{len(given_up)} before it were"
         said.append(f"This is the {ordinal(len(given_up) + 1)} start; {before} given up.")
     return said
+
+
+def starts_given_up(record: Record) -> list[Mapping[str, Any]]:
+    """Return the starts given up before the one shown, each by its last transient: one may have had several."""
+    attempts = [entry for entry in items(record.result, "attempts") if isinstance(entry, Mapping)]
+    draws = [-number if (draw := real(entry, "draw")) is None else draw for number, entry in enumerate(attempts, 1)]
+    return [entry for draw, entry in dict(zip(draws, attempts, strict=True)).items() if draw != draws[-1]]
 
 
 def _gate_words(record: Record) -> list[str]:

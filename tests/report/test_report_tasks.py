@@ -275,6 +275,29 @@ def test_restarts_and_screening_are_told(change: Callable[..., Path]) -> None:
     assert not re.search("given up|chosen", words(honesty(plain) + facts(plain)) + " ".join(reason(plain)))
 
 
+def test_a_start_simulated_again_is_no_other_start(change: Callable[..., Path]) -> None:
+    small = "time step too small"
+    rows = [{"draw": draw, "start": [0.1], "given_up": why} for draw, why in ((3, small), (3, "stuck"), (7, ""))]
+    record = read_record(change("ring", attempts=rows))
+    said = words(honesty(record))
+    assert "The run is that of the 2nd start. Given up before (1st: stuck)" in said and small not in said
+    assert "1 transient in which the simulator gave up was repeated from the same start" in said
+    assert "2nd; 1 given up" in words(facts(record)) and "This is the 2nd start" in " ".join(reason(record))
+    rows = [{"draw": 0, "start": [0.1], "given_up": why} for why in (small, small, "")]
+    record = read_record(change("ring", attempts=rows))
+    assert "2 transients in which the simulator gave up were repeated" in words(honesty(record))
+    assert not re.search("given up", words(honesty(record) + facts(record)) + " ".join(reason(record)))
+
+
+def test_starts_that_got_no_transient_are_told(change: Callable[..., Path]) -> None:
+    solved, over = "does the task already", "has an output over range"
+    passed = [{"draw": draw, "start": [0.1], "why": why} for draw, why in enumerate((solved, over, solved))]
+    said = words(honesty(read_record(change("ring", passed_over=passed))))
+    assert f"3 more starts were drawn and passed over without a transient (2: {solved}; 1: {over})." in said
+    assert "1 more start was drawn and" in words(honesty(read_record(change("ring", passed_over=passed[:1]))))
+    assert "passed over" not in words(honesty(read_record(change("ring", passed_over=[]))))
+
+
 def test_many_restarts_stay_readable(change: Callable[..., Path]) -> None:
     record = read_record(change("ring", attempts=attempts(*[f"reason {k}" for k in range(40)], *["the same"] * 60)))
     said = words(honesty(record))
@@ -366,7 +389,17 @@ def test_the_summary_of_each_kind(runs: dict[str, Path], name: str) -> None:
     assert len(figure.axes) == 5 and any(task_name(read_record(runs[name])) in t.get_text() for t in figure.texts)
 
 
-KEYS = ["score", "outputs", "outputs_held_out", "attempts", "chosen_from", "threshold", "correlation", "history"]
+KEYS = [
+    "score",
+    "outputs",
+    "outputs_held_out",
+    "attempts",
+    "passed_over",
+    "chosen_from",
+    "threshold",
+    "correlation",
+    "history",
+]
 
 
 @pytest.mark.parametrize("name", ["sphere", "curve"])
