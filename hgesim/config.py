@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from os import PathLike
@@ -38,9 +39,11 @@ __all__ = [
     "NetworkConfig",
     "NonidealConfig",
     "TaskConfig",
+    "counting_keys",
     "idle_keys",
     "load_config",
     "parse_config",
+    "settings_toml",
 ]
 
 
@@ -228,6 +231,29 @@ def idle_keys(section: str, values: Mapping[str, Any]) -> dict[str, str]:
         if not values.get("restarts", 0):
             idle["patience"] = "restarts"
     return idle
+
+
+def counting_keys(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of a section what it only holds because all keys are stored: what is None or `idle_keys` names."""
+    idle = idle_keys(section, values)
+    return {key: value for key, value in values.items() if value is not None and key not in idle}
+
+
+def settings_toml(data: Mapping[str, Mapping[str, Any]], comment: str = "") -> str:
+    """Return settings as TOML that `load_config` reads.
+
+    Parameters
+    ----------
+    data : mapping
+        Sections as `parse_config` takes them; keys that are None are left out.
+    comment : str
+        First line, if any.
+    """
+    lines = [f"# {comment}", ""] if comment else []
+    for section, values in data.items():  # text, numbers and lists are JSON's, but TOML knows no surrogates
+        told = {key: json.dumps(value, ensure_ascii=False) for key, value in values.items() if value is not None}
+        lines += [f"[{section}]", *(f"{key} = {value}" for key, value in told.items()), ""]
+    return "\n".join(lines[:-1]) + "\n"
 
 
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> tuple[Config, Path]:

@@ -11,7 +11,7 @@ import pytest
 
 from hgesim import config as module
 from hgesim.blocks import KINDS
-from hgesim.config import CircuitConfig, Config, load_config, parse_config
+from hgesim.config import CircuitConfig, Config, counting_keys, load_config, parse_config, settings_toml
 from hgesim.errors import RequestError
 from hgesim.loop import LoopSettings
 
@@ -187,3 +187,16 @@ def test_every_key_is_explained() -> None:
         assert kind is not None and kind.__name__ in module.__all__
         for key in kind.model_fields:
             assert f"``{key}``" in (kind.__doc__ or ""), f"{section}.{key}"
+
+
+def test_settings_written_as_toml_are_read_again(load: Load) -> None:
+    told = load(
+        '[task]\nkind = "classes"\nfile = "a \\"b\\" \\\\ é 🧪.csv"\n[loop]\nstart = [0.1, -2e-3]\n', "loop.epochs=3"
+    )
+    whole = told.model_dump(mode="json")
+    counting = {section: counting_keys(section, values) for section, values in whole.items()}
+    assert "seed" not in counting["loop"] and "seed" in whole["loop"] and "file" not in counting["network"]
+    for data in (told.model_dump(mode="json", exclude_unset=True), counting):
+        toml = settings_toml(data, "A line.")
+        assert toml.startswith("# A line.\n\n[") and toml.endswith("\n") and load(toml).model_dump(mode="json") == whole
+        assert settings_toml(data) == toml.removeprefix("# A line.\n\n")

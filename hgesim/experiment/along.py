@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hgesim.config import Config, idle_keys, parse_config
+from hgesim.config import Config, counting_keys, parse_config
 from hgesim.errors import RequestError
 from hgesim.experiment.build import make_loop
 from hgesim.experiment.folder import RESULT, write_json
@@ -122,7 +122,7 @@ def stored_loop(run: Run) -> tuple[HomodyneLoop, Network]:
     try:
         data = json.loads(place.read_text(encoding="utf-8"))
         told = data.get("given", True)
-        config = parse_config({name: _counting(name, data[name]) for name in Config.model_fields if name in data})
+        config = parse_config({name: counting_keys(name, data[name]) for name in Config.model_fields if name in data})
     except (OSError, ValueError, AttributeError):
         raise RequestError(
             "run.no-settings", "no readable config.json", place=str(run.folder), remedy="give the folder of a run"
@@ -139,12 +139,6 @@ def stored_loop(run: Run) -> tuple[HomodyneLoop, Network]:
             "run.incomplete", "result.json lacks cases or start", place=str(run.folder), remedy="run it again"
         ) from None
     return dataclasses.replace(make_loop(config, network, task), start=start), network
-
-
-def _counting(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what a stored section only holds because all keys are stored."""
-    idle = idle_keys(section, values)
-    return {key: value for key, value in values.items() if value is not None and key not in idle}
 
 
 def _stored_task(result: Mapping[str, Any], config: Config) -> Task:

@@ -14,7 +14,7 @@ from hgesim.engine import fill_folder
 from hgesim.errors import RequestError
 from hgesim.netlist import DECK, write_files
 
-__all__ = ["RESULT", "claim_folder", "netlist_folder", "settings_toml", "write_json", "write_whole"]
+__all__ = ["RESULT", "claim_folder", "netlist_folder", "write_json", "write_whole"]
 
 RESULT = "result.json"
 _MARKS = (RESULT, "config.json", DECK, "screen.json")
@@ -82,25 +82,6 @@ def write_whole(text: str, path: Path) -> Path:
 def write_json(data: Mapping[str, Any], path: Path) -> Path:
     """Write JSON as `write_whole` does."""
     return write_whole(json.dumps(data, indent=1, allow_nan=False, default=_plain) + "\n", path)
-
-
-def settings_toml(data: Mapping[str, Any], comment: str) -> str:
-    """Return settings as TOML that ``hgesim learn`` takes.
-
-    Parameters
-    ----------
-    data : mapping
-        Sections as `hgesim.config.parse_config` takes them; keys that are None are left out.
-    comment : str
-        First line.
-    """
-    lines = [f"# {comment}"]
-    for section, values in data.items():
-        lines += ["", f"[{section}]"]
-        lines += [
-            f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if value is not None
-        ]
-    return "\n".join(lines) + "\n"
 
 
 def _plain(value: Any) -> Any:

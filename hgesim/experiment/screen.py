@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from hgesim.arguments import check_whole
-from hgesim.config import Config, load_config, parse_config
+from hgesim.config import Config, load_config, parse_config, settings_toml
 from hgesim.errors import HgeError, RequestError
 from hgesim.experiment.build import build_design, build_network, build_task, draw_start, located, make_loop
-from hgesim.experiment.folder import claim_folder, settings_toml, write_json, write_whole
+from hgesim.experiment.folder import claim_folder, write_json, write_whole
 from hgesim.learning import proportion_interval, screen_starts
 from hgesim.loop import GATES
 

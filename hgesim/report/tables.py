@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import html
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hgesim.config import Config, idle_keys
+from hgesim.config import Config, counting_keys, settings_toml
 from hgesim.report.cases import counts, kind_of
 from hgesim.report.record import Record, dig, items, real, text
 from hgesim.report.words import amount, ordinal, score_cases, score_value, signed, starts_given_up, whole
@@ -267,7 +266,7 @@ def settings(record: Record, command: str = "learn run.toml") -> str:
         str(name): _chosen_keys(name, values) for name, values in record.config.items() if isinstance(values, Mapping)
     }
     tables = [
-        table((f"[{name}]", ""), [(str(key), _value(value)) for key, value in values.items() if value is not None])
+        table((f"[{name}]", ""), [(str(key), _value(value)) for key, value in values.items()])
         for name, values in sections.items()
     ]
     if tables:
@@ -275,7 +274,7 @@ def settings(record: Record, command: str = "learn run.toml") -> str:
         body += f'<p class="soft">{words if told else "Made in Python, not from settings. What ran, in SI units:"}</p>'
         body += f'<div class="columns">{"".join(tables)}</div>'
     if tables and told:
-        body += f"<details><summary>The same as TOML</summary><pre>{escape(_toml(sections))}</pre></details>"
+        body += f"<details><summary>The same as TOML</summary><pre>{escape(settings_toml(sections))}</pre></details>"
     return body
 
 
@@ -302,21 +301,9 @@ def _value(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
-    """Write settings as TOML; JSON's way with text, numbers and lists is TOML's too."""
-    lines = []
-    for name, values in sections.items():
-        lines += [
-            f"[{name}]",
-            *(f"{key} = {json.dumps(value)}" for key, value in values.items() if value is not None),
-            "",
-        ]
-    return "\n".join(lines).strip()
-
-
 def _chosen_keys(name: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Leave out what has its default where keys of another kind, of a task or a network, would be refused."""
-    values = {key: value for key, value in values.items() if key not in idle_keys(name, values)}
+    values = counting_keys(name, values)
     if name != "task" and not (name == "network" and values.get("file")):
         return values
     usual = getattr(Config(), name).model_dump(mode="json")

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from hgesim._version import __version__
-from hgesim.config import parse_config
+from hgesim.config import parse_config, settings_toml
 from hgesim.engine import Verdict
 from hgesim.errors import EngineError, HgeError
 from hgesim.experiment import Experiment
 from hgesim.experiment.build import located
-from hgesim.experiment.folder import RESULT, settings_toml, write_json
+from hgesim.experiment.folder import RESULT, write_json
 
 __all__ = ["FAILED", "LOST", "REFUSED", "SETTINGS", "Job", "check_worker", "failure", "is_full", "perform"]
 
