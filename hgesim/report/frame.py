@@ -14,7 +14,7 @@ from hgesim.report.tables import escape
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["document", "figure", "section"]
+__all__ = ["captioned", "document", "figure", "section"]
 
 
 def document(title: str, sentence: str, header: str, sections: Iterable[str]) -> str:
@@ -38,4 +38,9 @@ def figure(record: Record, drawn: Figure | None, name: str, caption: str) -> str
     if drawn is None:
         return ""
     stamp(drawn, invalid_mark(record))
+    return captioned(drawn, name, caption)
+
+
+def captioned(drawn: Figure, name: str, caption: str) -> str:
+    """Write a figure with its caption."""
     return f"<figure>{svg(drawn, name, caption)}<figcaption>{escape(caption)}</figcaption></figure>"

@@ -15,7 +15,7 @@ from hgesim.report.gradient_figure import (
     scatter_figure,
 )
 from hgesim.report.record import Record, dig, items, numbers, real, text
-from hgesim.report.tables import escape, notes, settings, table
+from hgesim.report.tables import escape, fact_list, ideal_parts, notes, settings, table
 from hgesim.report.words import VERDICTS, amount, whole
 
 __all__ = ["gradient_page", "is_gradient"]
@@ -61,7 +61,7 @@ def gradient_page(record: Record) -> str:
         section("Where the errors come from", _parts(record)),
         section("How it was measured", _how(record)),
         section("What it cost", _costs(record)),
-        section("What is ideal", _ideal(record)),
+        section("What is ideal", ideal_parts(record)),
         section("Settings, and how to run it again", again),
         section("What could not be shown" if record.valid else "What went wrong", notes(record)),
     ]
@@ -104,10 +104,7 @@ def _facts(record: Record) -> str:
     shown.append(("kT/e of the network", amount(real(record.result, "dither", "thermal_voltage"), "V")))
     shown.append(("transistors", whole(real(record.result, "costs", "loss", "transistors"))))
     shown.append(("wall time", amount(real(record.result, "wall_s"), "s")))
-    cells = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in shown if value != "–"
-    )
-    return f'<dl class="facts">{cells}</dl>' if cells else ""
+    return fact_list((name, value) for name, value in shown if value != "–")
 
 
 def _tables(record: Record) -> str:
@@ -241,9 +238,3 @@ def _costs(record: Record) -> str:
         if real(record.result, "costs", of, "timepoints") is not None
     ]
     return table(("transient of the", "time points", "simulated", "engine time"), rows, right=True) if rows else ""
-
-
-def _ideal(record: Record) -> str:
-    parts = [part for part in items(record.result, "ideal_parts") if isinstance(part, str)]
-    listed = "".join(f"<li>{escape(part)}</li>" for part in parts)
-    return f"<p>Not made of transistors:</p><ul>{listed}</ul>" if listed else ""

@@ -13,7 +13,7 @@ from hgesim.report.cases import counts, kind_of
 from hgesim.report.record import Record, dig, items, real, text
 from hgesim.report.words import amount, ordinal, score_cases, score_value, signed, starts_given_up, whole
 
-__all__ = ["costs", "escape", "facts", "honesty", "notes", "settings", "table"]
+__all__ = ["costs", "escape", "fact_list", "facts", "honesty", "ideal_parts", "notes", "settings", "table"]
 
 
 def escape(words: object) -> str:
@@ -52,6 +52,11 @@ def facts(record: Record) -> str:
         for name, key in (("simulated", "simulated_s"), ("wall time", "wall_s"))
         if (value := real(result, key)) is not None
     ]
+    return fact_list(shown)
+
+
+def fact_list(shown: Iterable[tuple[str, str]]) -> str:
+    """Write names and figures."""
     cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in shown)
     return f'<dl class="facts">{cells}</dl>' if cells else ""
 
@@ -178,15 +183,14 @@ def honesty(record: Record) -> str:
             f"The simulator's own operating points of the network agree with the exact solution to {difference:.0e} "
             "of full scale."
         )
-    body = "".join(f"<p>{escape(words)}</p>" for words in said)
-    parts = [part for part in items(result, "ideal_parts") if isinstance(part, str)]
-    if parts:
-        body += (
-            "<p>Not made of transistors in this run:</p><ul>"
-            + "".join(f"<li>{escape(p)}</li>" for p in parts)
-            + "</ul>"
-        )
-    return body
+    return "".join(f"<p>{escape(words)}</p>" for words in said) + ideal_parts(record)
+
+
+def ideal_parts(record: Record) -> str:
+    """Write what was not made of transistors."""
+    parts = [part for part in items(record.result, "ideal_parts") if isinstance(part, str)]
+    listed = "".join(f"<li>{escape(part)}</li>" for part in parts)
+    return f"<p>Not made of transistors in this run:</p><ul>{listed}</ul>" if listed else ""
 
 
 def _laboratory_words(record: Record) -> list[str]:

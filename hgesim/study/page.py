@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from hgesim.experiment.folder import write_whole
-from hgesim.report.sheet import CSS
-from hgesim.report.style import look, svg
-from hgesim.report.tables import escape, table
+from hgesim.report.frame import captioned, document, section
+from hgesim.report.style import look
+from hgesim.report.tables import escape, fact_list, table
 from hgesim.report.words import percent, signed, whole
 from hgesim.study.analysis import Rows, Share, levels, sensitivity, worst, yield_of
 from hgesim.study.response_figure import response_figure
@@ -70,23 +70,14 @@ def _page(folder: StudyFolder, rows: Rows) -> str:
         f"{_facts(folder, rows)}</header>"
     )
     sections = [
-        _section("Yield", _yield(folder, rows)),
-        _section("Which factor matters", _ranking(folder, rows)),
-        _section("Responses", _responses(folder, rows)),
-        _section("The worst runs, and how to run each alone", _worst(folder, rows)),
-        _section("What did not learn, and why", _reasons(rows)),
-        _section("The plan", _plan(folder)),
+        section("Yield", _yield(folder, rows)),
+        section("Which factor matters", _ranking(folder, rows)),
+        section("Responses", _responses(folder, rows)),
+        section("The worst runs, and how to run each alone", _worst(folder, rows)),
+        section("What did not learn, and why", _reasons(rows)),
+        section("The plan", _plan(folder)),
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}: {escape(sentence)}</title><style>{CSS}</style></head>\n"
-        f"<body><main>\n{header}\n{''.join(sections)}\n</main></body></html>\n"
-    )
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>\n{body}\n</section>\n" if body else ""
+    return document(title, sentence, header, sections)
 
 
 def _facts(folder: StudyFolder, rows: Rows) -> str:
@@ -98,15 +89,7 @@ def _facts(folder: StudyFolder, rows: Rows) -> str:
     shown += [(name, whole(count)) for name, count in came.most_common()]
     railed = sum(bool(row["railed"]) for row in rows)
     shown.append(("ended at a rail", whole(railed)))
-    return (
-        '<dl class="facts">'
-        + "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in shown)
-        + "</dl>"
-    )
-
-
-def _came(row: dict[str, Any]) -> str:
-    return outcome(row) if row["verdict"] != PENDING else PENDING
+    return fact_list(shown)
 
 
 def _yield(folder: StudyFolder, rows: Rows) -> str:
@@ -188,9 +171,7 @@ def _responses(folder: StudyFolder, rows: Rows) -> str:
             if name == "learnt"
             else f"{label[0].upper()}{label[1:]}: a dot for each valid run, the line through the medians."
         )
-        body += (
-            f"<figure>{svg(figure, f'response-{number}', caption)}<figcaption>{escape(caption)}</figcaption></figure>"
-        )
+        body += captioned(figure, f"response-{number}", caption)
     return body
 
 
@@ -246,8 +227,8 @@ def _plan(folder: StudyFolder) -> str:
         lines.append((factor.key, told))
     head = table(("factor", "values, SI units"), lines) if lines else ""
     fixed = "".join(
-        table(("", f"[{section}]"), [(key, _short(value)) for key, value in values.items()])
-        for section, values in study.settings.items()
+        table(("", f"[{name}]"), [(key, _short(value)) for key, value in values.items()])
+        for name, values in study.settings.items()
         if values
     )
     return (
