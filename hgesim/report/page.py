@@ -51,7 +51,7 @@ def write_report(folder: str | Path) -> Path:
         page = gradient_page(record) if is_gradient(record) else _page(record)
     target = record.folder / "report.html"
     part = target.with_name(".report.html.part")
-    part.write_text(page, encoding="utf-8")
+    part.write_text(page, encoding="utf-8", errors="replace")  # half a surrogate pair of a file name
     os.replace(part, target)
     return target
 

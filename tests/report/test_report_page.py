@@ -224,3 +224,9 @@ def test_half_a_result(tmp_path: Path) -> None:
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"report\.no-folder"):
         write_report(tmp_path / "nowhere")
+
+
+def test_half_a_surrogate_pair_makes_a_page(tmp_path: Path) -> None:
+    """A file name that is not UTF-8 comes as such a half, which no encoding takes."""
+    (tmp_path / "config.json").write_text('{"task": {"kind": "classes", "file": "/a/\\ud800.csv"}}')
+    assert "/a/?.csv" in write_report(tmp_path).read_text(encoding="utf-8")
