@@ -34,6 +34,8 @@ _DASK = {
     "distributed.comm.timeouts.connect": f"{_CONNECT_S:g}s",
     "distributed.admin.large-graph-warning-threshold": "1GB",
 }
+# without a dashboard too the scheduler listens at port 8787, and warns where another study has it
+_NO_PAGE = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
 
 @dataclass(frozen=True)
@@ -239,6 +241,7 @@ def _local(folder: StudyFolder, workers: int) -> Iterator[Any]:
             processes=True,
             host="127.0.0.1",
             dashboard_address=None,
+            scheduler_kwargs=_NO_PAGE,
             memory_limit=0,
             local_directory=str(folder.scratch),
             silence_logs=logging.CRITICAL + 1,

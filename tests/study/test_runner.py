@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import distributed
@@ -19,6 +21,7 @@ from hgesim.errors import EngineError, HgeError, RequestError
 from hgesim.experiment import Experiment, Run
 from hgesim.experiment.folder import write_json
 from hgesim.study import Progress, StudyFolder, run_study
+from hgesim.study.runner import _NO_PAGE, _local
 from hgesim.study.work import Job, perform
 
 CHIPS = '[study]\n[factors]\nnetwork.seed = {range = "0..9"}\n'
@@ -28,7 +31,7 @@ CHIPS = '[study]\n[factors]\nnetwork.seed = {range = "0..9"}\n'
 def client() -> Iterator[distributed.Client]:
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0
+            n_workers=2, threads_per_worker=1, processes=False, memory_limit=0, scheduler_kwargs=_NO_PAGE
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as found,
     ):
@@ -53,6 +56,16 @@ def handed(client: distributed.Client, monkeypatch: pytest.MonkeyPatch) -> Calla
 
 def store(job: Job, **changes: Any) -> None:
     write_json(result(0.1 * job.settings["network"]["seed"], **changes), Path(job.folder) / "result.json")
+
+
+def test_a_second_study_at_the_same_time_does_not_warn(tmp_path: Path) -> None:
+    """The port that Dask takes by itself may be taken; a warning is an error here."""
+    with socket.socket() as taken:
+        with suppress(OSError):  # somebody else has it
+            taken.bind(("127.0.0.1", 8787))
+            taken.listen()
+        with _local(SimpleNamespace(scratch=tmp_path), 1) as client:  # type: ignore[arg-type]
+            assert client.submit(os.getpid).result() != os.getpid()
 
 
 def test_every_run_is_told_with_the_time_that_is_left(
