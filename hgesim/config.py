@@ -121,7 +121,8 @@ class LoopConfig(Section):
     * ``rule`` of learning, and ``loss``: ``mse`` (the error squared) or ``hinge`` (only that on the wrong side).
     * Start: ``start`` (V, one for each control), else drawn by ``seed`` within plus and minus ``start_range`` (V).
     * `hgesim.loop.LoopSettings`: ``rate`` (relative; 0 disconnects the integrators), ``slowness`` (integrator time
-      constant over the window; by default four times the number of cases), ``dither`` and ``threshold_dither`` (V),
+      constant over the window; by default four times the number of cases), ``decay`` (s, in which the controls would
+      forget; never where not given), ``dither`` and ``threshold_dither`` (V),
       ``reference`` (V, of the mixers), ``transimpedance`` and ``threshold_resistance`` (Ohm).
     * `hgesim.loop.plan_tones`: ``base`` (Hz), or ``carriers`` (Hz, one for each control and one for the threshold).
     * `hgesim.loop.Timeline`: ``epochs``; each case is ``ramp`` and ``settle`` (s) and a window of ``beats`` beats.
@@ -147,6 +148,7 @@ class LoopConfig(Section):
     settle: Second = 50e-6
     epochs: int = Field(default=30, ge=1)
     slowness: Number | None = None
+    decay: Second | None = Field(default=None, gt=0)
     transimpedance: Ohm = 2e6
     threshold_resistance: Ohm = 2.5e6
     control_range: Volt = Field(default=1.2, gt=0)
@@ -158,12 +160,14 @@ class LoopConfig(Section):
 class CircuitConfig(Section):
     """The electronics.
 
-    ``technology`` of all blocks and ``temperature`` (K); ``readout``, ``loss``, ``hinge`` (with ``loop.loss = "hinge"``
+    ``technology`` of all blocks, ``area`` (of the gate of every foundry transistor, relative to what is drawn: matching
+    is bought with it) and ``temperature`` (K); ``readout``, ``loss``, ``hinge`` (with ``loop.loss = "hinge"``
     only), ``coupler``, ``mixer``, ``lowpass`` and ``integrator`` each name another technology or a subcircuit file,
     relative to the configuration.
     """
 
     technology: Name = "gf180"
+    area: Number = 1.0
     temperature: Kelvin = 300.0
     readout: Name | None = None
     loss: Name | None = None

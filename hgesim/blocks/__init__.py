@@ -12,6 +12,8 @@ from hgesim.blocks.catalogue import (
     get_block,
 )
 from hgesim.blocks.kinds import KINDS, TECHNOLOGIES, Kind, Technology
+from hgesim.blocks.rewrite import enlarged, leaky
+from hgesim.blocks.size import Size, block_size
 from hgesim.blocks.transfer import CONTRACT, Contract
 
 __all__ = [
@@ -22,10 +24,14 @@ __all__ = [
     "Cell",
     "Contract",
     "Kind",
+    "Size",
     "Technology",
     "all_subckts",
     "block_from_file",
     "block_from_pyspice",
+    "block_size",
     "circuits_folder",
+    "enlarged",
     "get_block",
+    "leaky",
 ]

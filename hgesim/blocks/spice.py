@@ -9,7 +9,19 @@ from dataclasses import dataclass
 from hgesim.errors import RequestError
 from hgesim.names import check_label
 
-__all__ = ["Subckt", "cards", "foundry", "header_of", "instances", "model_names", "read_subckts", "transistors_of"]
+__all__ = [
+    "Subckt",
+    "cards",
+    "foundry",
+    "foundry_mos",
+    "header_of",
+    "instances",
+    "model_names",
+    "read_number",
+    "read_subckts",
+    "transistors_of",
+    "words",
+]
 
 _CARDS = frozenset({".subckt", ".ends", ".model", ".param", ".func"})
 _TOP_CARDS = frozenset({".subckt", ".model"})
@@ -170,30 +182,37 @@ def read_subckts(text: str, place: str) -> tuple[Subckt, ...]:
     return tuple(found)
 
 
-def _words(line: str) -> list[str]:
+def words(line: str) -> list[str]:
+    """Return the words of a card; a parameter and its value are one."""
     return re.sub(r"\s*=\s*", "=", line).split()
 
 
 def _opening(number: int, line: str, is_local: bool, place: str) -> Subckt:
-    words = [word for word in _words(line)[1:] if word != "params:"]
-    names = [word for word in words if "=" not in word]
+    rest = [word for word in words(line)[1:] if word != "params:"]
+    names = [word for word in rest if "=" not in word]
     if not names:
         raise _refuse(number, line, "a .subckt without a name", place)
     for name in names:
         check_label(name, place=f"{place} line {number}")
-    pairs = [word.removeprefix("params:").partition("=") for word in words if "=" in word]
+    pairs = [word.removeprefix("params:").partition("=") for word in rest if "=" in word]
     parameters = tuple((name, _number(value, name, place)) for name, _, value in pairs)
     return Subckt(names[0], tuple(names[1:]), parameters, (), is_local)
 
 
 def _number(text: str, name: str, place: str) -> float:
-    """Read a default as SPICE does, suffixes included."""
-    match = _NUMBER.fullmatch(text.strip("{}'"))
-    if match is None:
+    """Read a default, or refuse it."""
+    value = read_number(text)
+    if value is None:
         raise RequestError(
             "blocks.bad-parameter", f'the default of {name}, "{text}", is no number', place=place, remedy="write 2e6"
         )
-    return float(match[1]) * _SUFFIXES[match[2] or ""]
+    return value
+
+
+def read_number(text: str) -> float | None:
+    """Read a number as SPICE does, braces and suffixes included; None for anything else."""
+    match = _NUMBER.fullmatch(text.strip("{}'"))
+    return None if match is None else float(match[1]) * _SUFFIXES[match[2] or ""]
 
 
 def instances(subckt: Subckt) -> list[tuple[int, str]]:
@@ -201,9 +220,16 @@ def instances(subckt: Subckt) -> list[tuple[int, str]]:
     found = []
     for number, line in subckt.lines:
         if line.startswith("x"):
-            words = [word for word in _words(line) if word != "params:"]
-            found.append((number, [word for word in words if "=" not in word][-1]))
+            found.append((number, [word for word in words(line) if word != "params:" and "=" not in word][-1]))
     return found
+
+
+def foundry_mos(card: str) -> bool:
+    """Tell whether a card places a MOS transistor of the GF180MCU models."""
+    if not card.startswith("x"):
+        return False
+    names = [word for word in words(card) if word != "params:" and "=" not in word]
+    return re.fullmatch(r"[np]fet_0[36]v[03]\w*", names[-1]) is not None
 
 
 def foundry(name: str) -> bool:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from hgesim.blocks import KINDS, Block, all_subckts, get_block
-from hgesim.circuit import electrode_net
+from hgesim.blocks import KINDS, Block, Size, all_subckts, block_size, enlarged, get_block
+from hgesim.circuit import BlockInstance, electrode_net
 from hgesim.design.circuit import Circuit, Transient
 from hgesim.design.expand import network_elements
 from hgesim.design.start import held_start
@@ -24,26 +24,37 @@ from hgesim.nonideal import CORNERS, NOISE_STEPS, Nonideal, damaged, deviate
 __all__ = ["Design", "block_set"]
 
 
-def block_set(technology: str, **choices: Block | str) -> dict[str, Block]:
+def block_set(technology: str, *, area: float = 1.0, **choices: Block | str) -> dict[str, Block]:
     """Return one block for each kind: those of a technology, but for the kinds chosen otherwise.
 
     Parameters
     ----------
     technology : str
         ``"gf180"``, ``"discrete"`` or ``"ideal"``.
+    area : float
+        Gate area of every foundry transistor, relative to what is drawn (`hgesim.blocks.enlarged`).
     **choices : Block or str
         A block or a technology for a kind, for example ``mixer="ideal"``.
 
     Raises
     ------
     RequestError
-        ``blocks.unknown-kind`` or ``blocks.unknown-technology`` with the nearest name.
+        ``blocks.unknown-kind`` or ``blocks.unknown-technology`` with the nearest name; ``blocks.bad-area``, also for
+        an area that no block here has.
     """
     unknown = [kind for kind in choices if kind not in KINDS]
     if unknown:
         raise RequestError("blocks.unknown-kind", f'"{unknown[0]}"', remedy=nearest(unknown[0], KINDS))
     chosen = {kind: choices.get(kind, technology) for kind in KINDS}
-    return {kind: get_block(kind, item) if isinstance(item, str) else item for kind, item in chosen.items()}
+    drawn = {kind: get_block(kind, item) if isinstance(item, str) else item for kind, item in chosen.items()}
+    if area != 1 and not any(block_size(block).gates for block in drawn.values()):
+        raise RequestError(
+            "blocks.bad-area",
+            "no block has transistors of the foundry",
+            place="circuit.area",
+            remedy='leave it out, or set circuit.technology to "gf180"',
+        )
+    return {kind: enlarged(block, area) for kind, block in drawn.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +196,15 @@ class Design:
     def technology(self) -> dict[str, str]:
         """Return the technology of each kind of block."""
         return {kind: block.technology for kind, block in self.blocks.items()}
+
+    @property
+    def sizes(self) -> dict[str, Size]:
+        """Return the gate area and capacitance of each kind of block, all instances together."""
+        placed = [e for e in self.loop.elements(self.network, self.blocks) if isinstance(e, BlockInstance)]
+        return {
+            kind: sum((block_size(e.block, e.parameters) for e in placed if e.block.kind == kind), Size())
+            for kind in self.blocks
+        }
 
     @property
     def digest(self) -> str:

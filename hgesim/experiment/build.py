@@ -230,6 +230,7 @@ def make_loop(config: Config, network: Network, task: Task) -> HomodyneLoop:
         slowness=_SLOWNESS_PER_CASE * len(task.cases) if values.slowness is None else values.slowness,
         transimpedance=values.transimpedance,
         threshold_resistance=values.threshold_resistance,
+        decay=values.decay,
     )
     start = draw_start(values.seed, values.start_range, len(network.controls)) if values.start is None else values.start
     return HomodyneLoop(task, plan, timeline, settings, start)
@@ -252,7 +253,7 @@ def draw_start(seed: int, span: float, controls: int, number: int = 0) -> tuple[
 
 def _blocks(config: CircuitConfig, folder: Path) -> dict[str, Block]:
     choices = {kind: _block(kind, value, folder) for kind, value in config.choices.items()}
-    return block_set(config.technology, **choices)
+    return block_set(config.technology, area=config.area, **choices)
 
 
 def _block(kind: str, value: str, folder: Path) -> Block | str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgesim._version import __version__
+from hgesim.blocks import Size
 from hgesim.circuit import VoltageSource
 from hgesim.design import Design
 from hgesim.engine import RawData, RunResult, Verdict
@@ -58,11 +59,22 @@ def run_figures(design: Design, run: RunResult) -> dict[str, Any]:
         "plan": _plan(loop, design),
         "timeline": _timeline(loop),
         "transistors": circuit.transistors,
+        "size": _size(design),
         "nodes": len(set(circuit.nets()) - {"0"}),
         "timepoints": run.points,
         "iterations": run.iterations,
         "simulated_s": run.reached,
         "engine_s": run.engine_s,
+    }
+
+
+def _size(design: Design) -> dict[str, Any]:
+    sizes = design.sizes
+    total = sum(sizes.values(), Size())
+    return {
+        "gates_m2": total.gates,
+        "capacitance_f": total.capacitance,
+        "gates_per_block_m2": {kind: size.gates for kind, size in sizes.items()},
     }
 
 

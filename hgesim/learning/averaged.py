@@ -6,6 +6,7 @@ leave out (intermodulation, dither curvature, noise of the circuit) a transient 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +53,8 @@ def averaged_run(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> Ave
     ``A_j`` on channel j makes a ripple ``S'(e) (de/dV_j) A_j`` at its carrier, with ``S = k e tanh(e/e0)`` the loss
     circuit; the coupler's gain and the mixer's mean response ``G`` turn it into the drive ``m_j = G S'(e) (de/dV_j)
     A_j``. The limiting amplifier sees all carriers together and keeps the drive's length below ``m_0``:
-    ``m -> m / sqrt(1 + |m|^2 / m_0^2)``. Over a window T the integrators move by ``-m_j T / (R C)``.
+    ``m -> m / sqrt(1 + |m|^2 / m_0^2)``. Over a window T the integrators move by ``-m_j T / (R C)``; with a decay they
+    lose a part of their voltage in each case.
     The method of averaging: Sanders, Verhulst and Murdock, Averaging Methods in Nonlinear Dynamical Systems (2007).
 
     Parameters
@@ -84,6 +86,7 @@ def averaged_run(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> Ave
     target = task.target * np.array(task.target_levels)
     potentials: list[FloatArray | None] = [None] * len(task.cases)
     loss = np.zeros((len(controls), loop.timeline.epochs))
+    kept = 1.0 if settings.decay is None else math.exp(-loop.timeline.case / settings.decay)
     path = np.zeros((*loss.shape, controls.shape[1] + 1))
     for epoch in range(loop.timeline.epochs):
         for case, inputs in enumerate(task.cases):
@@ -95,8 +98,8 @@ def averaged_run(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> Ave
             slope = loss_slope(error) * (np.abs(error) < CONTRACT.readout_limit)
             step = _steps(slope, gradient[:, list(network.controls)], loop)
             limit = CONTRACT.integrator_limit
-            controls = np.clip(controls + step[:, :-1], -limit, limit)
-            threshold = np.clip(threshold + step[:, -1], -limit, limit)
+            controls = np.clip(kept * controls + step[:, :-1], -limit, limit)
+            threshold = np.clip(kept * threshold + step[:, -1], -limit, limit)
         path[:, epoch] = np.column_stack([controls, threshold])
     return AveragedRun(controls, threshold, loss, path)
 

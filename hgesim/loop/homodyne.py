@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hgesim.arguments import check_kind, check_real, check_reals
-from hgesim.blocks import KINDS, Block
+from hgesim.blocks import KINDS, Block, leaky
 from hgesim.blocks.transfer import CONTRACT, hinge_open
 from hgesim.circuit import (
     Element,
@@ -88,6 +88,9 @@ class LoopSettings:
         From the threshold's voltage to the summing node, in ohm.
     loss : str
         ``"mse"``, the error squared, or ``"hinge"``, the same only while the output is on the wrong side of its target.
+    decay : float or None
+        Time constant in which controls and threshold decay towards 0 V by a resistor across each capacitor of the
+        integrators, in second: weight decay, which stops the drift along directions that the task leaves free.
     """
 
     dither: float = 10e-3
@@ -98,6 +101,7 @@ class LoopSettings:
     transimpedance: float = 2e6
     threshold_resistance: float = 2.5e6
     loss: str = "mse"
+    decay: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that make no loop."""
@@ -107,6 +111,10 @@ class LoopSettings:
                 raise RequestError(
                     "loop.bad-value", f"{getattr(self, name):g}", place=f"loop.{name}", remedy="a positive value"
                 )
+        if self.decay is not None and not 0 < check_real(self.decay, "loop.bad-value", "loop.decay") < math.inf:
+            raise RequestError(
+                "loop.bad-value", f"{self.decay:g} s", place="loop.decay", remedy="a positive time, or leave it out"
+            )
         check_real(self.rate, "loop.bad-value", "loop.rate")
         if not (math.isfinite(self.rate) and self.rate >= 0):
             raise RequestError("loop.bad-value", f"{self.rate:g}", place="loop.rate", remedy="0 or more; 1 is nominal")
@@ -247,6 +255,8 @@ class HomodyneLoop:
         """
         refuse_missing(self.kinds, blocks)
         blocks = {kind: blocks[kind] for kind in self.kinds}
+        if self.settings.decay is not None:
+            blocks["integrator"] = leaky(blocks["integrator"], self.settings.decay)
         place = Placer(blocks)
         output = electrode_net(network.electrode_labels[network.output])
         parts: list[Element] = [*supplies(blocks), *self._stimuli(network, blocks["coupler"])]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hgesim.blocks import Block, Cell
+from hgesim.blocks.rewrite import PART, integrates
 from hgesim.blocks.spice import cards, foundry, model_names
 from hgesim.errors import RequestError
 from hgesim.names import MAX_LENGTH
@@ -31,8 +32,6 @@ INSIDE = (
 # Time constants of the slow charge in a capacitor, s: its recovery is near to 1/t over decades, which branches a decade
 # apart give (Dow, IRE Trans. Electronic Computers EC-7 (1958) 17). These are the decades of an epoch.
 _SLOW = (1e-3, 1e-2, 1e-1)
-
-_PART = re.compile(r"(\S+) +(\S+) +(\S+) +(\{[^}]*\}|'[^']*'|[^\s={}']+)( .*)?")
 
 
 def own_block(block: Block, instance: str, chip: Nonideal) -> tuple[Block, set[str]]:
@@ -127,8 +126,7 @@ class _Work:
             return [self._instance(card, path)]
         if card[0] in "rc":
             card = self._part(card, path)
-        # those that integrate have the parameter c of the block, which the loop reckons with
-        if card[0] == "c" and self.block.kind == "integrator" and len(path) == 1 and re.search(r"[{'(*]c\b", card):
+        if self.block.kind == "integrator" and len(path) == 1 and integrates(card):
             return [card, *self._losses(card)]
         return [card]
 
@@ -189,7 +187,7 @@ class _Work:
 
 def _read(card: str, path: tuple[str, ...]) -> tuple[str, str, str, str, str]:
     """Return name, two nets, value and the rest of a resistor's or capacitor's card."""
-    found = _PART.fullmatch(card)
+    found = PART.fullmatch(card)
     if found is None:
         raise RequestError(
             "nonideal.unreadable-part",

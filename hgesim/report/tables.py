@@ -115,6 +115,9 @@ def costs(record: Record) -> str:
     """Write what the run took: size, time and energy."""
     result = record.result
     rows = [(name, whole(real(result, key))) for name, key in _COUNTS]
+    if gates := real(result, "size", "gates_m2"):
+        rows.append(("gate area of the transistors", f"{gates * 1e12:,.0f} µm²"))
+    rows.append(("capacitors in the blocks", amount(real(result, "size", "capacitance_f"), "F")))
     rows += [(name, amount(real(result, key), "s")) for name, key in _TIMES]
     points, engine = real(result, "timepoints"), real(result, "engine_s")
     if points and engine:

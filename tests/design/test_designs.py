@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from small_designs import ohmic_star, small_loop, small_star
 
-from hgesim.blocks import KINDS, block_from_file, get_block
+from hgesim.blocks import KINDS, block_from_file, block_size, get_block
 from hgesim.circuit import (
     BlockInstance,
     BondInstance,
@@ -95,6 +95,16 @@ def test_one_block_is_changed() -> None:
     assert other.with_block("mixer", get_block("mixer", "ideal")) == design
 
 
+def test_an_area_is_that_of_every_block_and_instance() -> None:
+    drawn, large = (make(blocks=block_set("gf180", area=area)) for area in (1.0, 4.0))
+    kinds = set(drawn.blocks)
+    assert all(large.sizes[kind].gates == pytest.approx(4 * drawn.sizes[kind].gates) for kind in kinds)
+    assert drawn.sizes["mixer"].gates == pytest.approx(3 * block_size(get_block("mixer", "gf180")).gates)
+    assert large.sizes["integrator"].capacitance == pytest.approx(3 * (2 * 4e-9 + 4e-12))
+    assert (drawn.digest != large.digest) and drawn.technology == large.technology
+    assert "l=1e-06 m=2" not in drawn.netlist() and "l=2e-06 m=2" in large.netlist()
+
+
 def test_refused_changes() -> None:
     design = make()
     for call, code, words in (
@@ -106,6 +116,8 @@ def test_refused_changes() -> None:
         (lambda: design.with_block("mixer", get_block("loss", "ideal")), "design.wrong-block", '"loss" given'),
         (lambda: design.replace(blocks={}), "loop.missing-block", "coupler, integrator"),
         (lambda: block_set("ideal", mixxer="gf180"), "blocks.unknown-kind", 'did you mean "mixer"?'),
+        (lambda: block_set("ideal", area=4.0), "blocks.bad-area", "circuit.technology"),
+        (lambda: block_set("gf180", area=-1.0), "blocks.bad-area", "a positive number"),
         (lambda: block_set("gf18"), "blocks.unknown-technology", 'did you mean "gf180"?'),
         (lambda: design.replace(probes=("mu_m",)), "design.unknown-probe", 'did you mean "mu_n"?'),
         (lambda: design.replace(probes=("i(r_leak_n)",)), "design.unknown-probe", "i(r_leak_n)"),

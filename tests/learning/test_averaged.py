@@ -164,6 +164,12 @@ def test_rate_zero_moves_nothing() -> None:
     assert np.ptp(run.loss, axis=1) == pytest.approx(0, abs=1e-9)
 
 
+def test_a_decay_alone_is_exponential() -> None:
+    line = dataclasses.replace(disc_loop().timeline, epochs=3)
+    run = averaged_run(DISC, dataclasses.replace(disc_loop(rate=0.0, decay=0.02), timeline=line), STARTS)
+    np.testing.assert_allclose(run.controls, STARTS * math.exp(-line.stop / 0.02), rtol=1e-9)
+
+
 def test_a_start_does_not_see_the_others() -> None:
     loop = dataclasses.replace(disc_loop(), timeline=dataclasses.replace(disc_loop().timeline, epochs=3))
     together = averaged_run(DISC, loop, STARTS)

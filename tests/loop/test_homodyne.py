@@ -176,6 +176,16 @@ def test_rate_sets_the_integrators_and_zero_disconnects_them_only() -> None:
     assert {k for k in nominal if nominal[k] != still[k]} == integrators | servos
 
 
+def test_a_decay_changes_the_integrators_only() -> None:
+    network = small_star()
+    plain, leaking = (wire(small_loop(network, decay=decay), network) for decay in (None, 0.2))
+    changed = {k for k in plain if plain[k] != leaking[k]}
+    assert changed == {f"x_integrator_{name}" for name in ("e3", "e4", "threshold")}
+    text = block(leaking, "x_integrator_e3").block.text
+    assert all(f"rdecay_{c} " in text for c in ("c1", "c2")) and "2e-01/(c)" in text
+    assert block(leaking, "x_integrator_e3").nets == block(plain, "x_integrator_e3").nets
+
+
 def test_a_grounded_electrode_is_grounded_and_no_channel() -> None:
     network = ohmic_star(1e-7, 1e-7, 2e-7, 3e-7, 1e-7, roles=("output", "input", "ground", "input", "control"))
     loop = small_loop(network)
@@ -237,7 +247,7 @@ def test_a_block_without_a_parameter_that_the_loop_sets_is_refused(kind: str, tm
 SETTINGS = ["dither", "threshold_dither", "reference", "slowness", "transimpedance", "threshold_resistance"]
 
 
-@pytest.mark.parametrize("name", [*SETTINGS, "rate"])
+@pytest.mark.parametrize("name", [*SETTINGS, "rate", "decay"])
 @pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
 def test_settings_that_make_no_loop(name: str, value: float) -> None:
     with pytest.raises(RequestError) as caught:
@@ -245,7 +255,7 @@ def test_settings_that_make_no_loop(name: str, value: float) -> None:
     assert (caught.value.code, caught.value.place) == ("loop.bad-value", f"loop.{name}")
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", [*SETTINGS, "decay"])
 def test_only_the_rate_may_be_zero(name: str) -> None:
     LoopSettings(rate=0.0)
     with pytest.raises(RequestError, match=r"loop\.bad-value"):

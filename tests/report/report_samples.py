@@ -237,6 +237,7 @@ def plain_figures(task: Task, inputs: list[str]) -> dict[str, Any]:
         "seeds": {"network": 2, "loop": 9},
         "railed": [],
         "transistors": 164,
+        "size": {"gates_m2": 9.5e-9, "capacitance_f": 4.9e-8},
         "nodes": 106,
         "wall_s": 138.2,
         "engine_s": 136.9,
