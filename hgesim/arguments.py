@@ -1,15 +1,17 @@
-"""Arguments of the wrong type, refused where they come in."""
+"""Arguments that are of the wrong type or no finite numbers, refused where they come in."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from hgesim.errors import RequestError
 
-__all__ = ["check_kind", "check_real", "check_reals", "check_whole"]
+__all__ = ["check_finite", "check_kind", "check_positive", "check_real", "check_reals", "check_whole"]
 
 
 def check_kind(value: Any, kind: Any, code: str, place: str) -> Any:
@@ -24,6 +26,25 @@ def check_real(value: Any, code: str, place: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise _bad(value, code, place, "give a number")
     return float(value)
+
+
+def check_positive(value: Any, code: str, place: str, unit: str = "") -> float:
+    """Return a finite number above 0, or raise RequestError with `code`."""
+    number = check_real(value, code, place)
+    if not (math.isfinite(number) and number > 0):
+        raise RequestError(code, f"{number:g} {unit}".strip(), place=place, remedy="a positive number")
+    return number
+
+
+def check_finite(values: ArrayLike, code: str, place: str) -> NDArray[np.float64]:
+    """Return an array of finite numbers, or raise RequestError with `code`."""
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        raise RequestError(code, "not an array of numbers", place=place, remedy="finite numbers") from None
+    if not np.isfinite(array).all():
+        raise RequestError(code, "not all finite", place=place, remedy="remove NaN and infinity")
+    return array
 
 
 def check_reals(values: Any, code: str, place: str) -> tuple[float, ...]:

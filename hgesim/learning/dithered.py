@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hgesim.arguments import check_positive
 from hgesim.blocks.transfer import CONTRACT, loss_value, readout_output
 from hgesim.errors import RequestError
 from hgesim.loop import LoopSettings, TonePlan
@@ -67,8 +68,8 @@ def dithered_gradient(
         amplitude that is not above 0; what ``network.solve`` refuses.
     """
     amplitudes = _amplitudes(network, plan, dither)
-    if reference is not None and not (np.isfinite(reference) and reference > 0):
-        raise RequestError("loop.bad-value", f"{reference:g}", place="loop.reference", remedy="a positive value")
+    if reference is not None:
+        check_positive(reference, "loop.bad-value", "loop.reference", "V")
     sines = _sines(plan)[:, : len(amplitudes)]
     detectors = sines if reference is None else np.tanh(reference * sines / CONTRACT.mixer_knee)
     if not apart:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hgesim.arguments import check_kind, check_real, check_reals
+from hgesim.arguments import check_kind, check_positive, check_real, check_reals
 from hgesim.blocks import KINDS, Block, leaky
 from hgesim.blocks.transfer import CONTRACT, hinge_open
 from hgesim.circuit import (
@@ -106,11 +106,7 @@ class LoopSettings:
     def __post_init__(self) -> None:
         """Refuse values that make no loop."""
         for name in ("dither", "threshold_dither", "reference", "slowness", "transimpedance", "threshold_resistance"):
-            value = check_real(getattr(self, name), "loop.bad-value", f"loop.{name}")
-            if not (math.isfinite(value) and value > 0):
-                raise RequestError(
-                    "loop.bad-value", f"{getattr(self, name):g}", place=f"loop.{name}", remedy="a positive value"
-                )
+            check_positive(getattr(self, name), "loop.bad-value", f"loop.{name}")
         if self.decay is not None and not 0 < check_real(self.decay, "loop.bad-value", "loop.decay") < math.inf:
             raise RequestError(
                 "loop.bad-value", f"{self.decay:g} s", place="loop.decay", remedy="a positive time, or leave it out"

@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hgesim.arguments import check_real, check_reals, check_whole
+from hgesim.arguments import check_positive, check_real, check_reals, check_whole
 from hgesim.errors import RequestError
 from hgesim.units import show_quantity
 
@@ -48,10 +48,8 @@ class TonePlan:
 
     def __post_init__(self) -> None:
         """Refuse a step that aliases: at or above half a period of the fastest product the result is silently wrong."""
-        check_real(self.base, "tones.bad-base", "loop.base")
+        check_positive(self.base, "tones.bad-base", "loop.base", "Hz")
         check_real(self.steps_per_cycle, "tones.bad-step", "engine.steps_per_cycle")
-        if not (math.isfinite(self.base) and self.base > 0):
-            raise RequestError("tones.bad-base", f"{self.base:g} Hz", place="loop.base", remedy="a positive frequency")
         if not (math.isfinite(self.steps_per_cycle) and self.steps_per_cycle > 2 * _PRODUCT_ORDER):
             raise RequestError(
                 "tones.step-too-coarse",
@@ -135,7 +133,7 @@ def plan_tones(channels: int, base: float, steps_per_cycle: float = 20.0) -> Ton
         fewest are not searched for: the tooth that costs most hits is left out until the number is right.
     """
     check_whole(channels, 1, "tones.no-channel", "channels")
-    check_real(base, "tones.bad-base", "loop.base")
+    check_positive(base, "tones.bad-base", "loop.base", "Hz")
     return TonePlan(base, _best_comb(channels), steps_per_cycle)
 
 
