@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hgesim.arguments import check_kind, check_real
+from hgesim.arguments import check_finite, check_kind, check_real
 from hgesim.blocks import Block
 from hgesim.blocks.transfer import CONTRACT
 from hgesim.circuit import Element, Resistor, Steps, VoltageSource, electrode_net
@@ -72,24 +72,19 @@ class OperatingPoints:
 
     def __post_init__(self) -> None:
         """Take any sequences; refuse what is no table of finite numbers."""
-        try:
-            table = np.array(self.volts, dtype=float)
-            rows = [np.array(row, dtype=float) for row in (self.targets, self.thresholds)]
-        except (TypeError, ValueError):
-            raise RequestError("gradient.bad-points", "not a table of numbers", remedy="(points, electrodes)") from None
-        if table.ndim != 2 or not table.size or not np.isfinite(table).all():
-            raise RequestError(
-                "gradient.bad-points", f"shape {table.shape}", remedy="finite voltages, (points, electrodes)"
-            )
+        table = check_finite(self.volts, "gradient.bad-points", "volts")
+        if table.ndim != 2 or not table.size:
+            raise RequestError("gradient.bad-points", f"shape {table.shape}", remedy="(points, electrodes)")
         object.__setattr__(self, "volts", tuple(tuple(row) for row in table.tolist()))
-        for name, row in zip(("targets", "thresholds"), rows, strict=True):
+        for name in ("targets", "thresholds"):
+            row = check_finite(getattr(self, name), "gradient.bad-points", name)
             filled = row if row.size else np.zeros(len(table))
-            if filled.shape != (len(table),) or not np.isfinite(filled).all():
+            if filled.shape != (len(table),):
                 raise RequestError(
                     "gradient.bad-points",
                     f"{name} of shape {row.shape} for {len(table)} points",
                     place=name,
-                    remedy="one finite value for each point",
+                    remedy="one value for each point",
                 )
             object.__setattr__(self, name, tuple(filled.tolist()))
 
