@@ -35,7 +35,7 @@ from scipy.linalg import hadamard
 from hgesim.arguments import check_finite, check_positive, check_whole
 from hgesim.errors import RequestError
 from hgesim.learning.problem import FloatArray
-from hgesim.loop import plan_tones
+from hgesim.loop.tones import PER_CYCLE, plan_tones, sampled_tones
 from hgesim.seeds import generator
 
 __all__ = [
@@ -52,7 +52,6 @@ __all__ = [
 Spectrum = float | Callable[[FloatArray], ArrayLike]
 
 _CODE = "perturbation.bad-value"
-_PER_CYCLE = 16  # samples of the highest carrier: products up to the 15th order do not alias onto a carrier
 _UP_AND_DOWN = [[1.0], [-1.0]]
 
 
@@ -202,18 +201,16 @@ def sines_together(amplitudes: ArrayLike, bandwidth: float) -> Perturbation:
         shortest time in which all products average out, is ``max(multiples)/B``, up to (4 C + 1)/B.
     """
     size = _amplitudes(amplitudes)
-    multiples = plan_tones(len(size), 1.0).multiples
-    samples = _PER_CYCLE * max(multiples)
-    moves: FloatArray = size * np.sin(2 * np.pi * np.outer(np.arange(samples), multiples) / samples)
-    return Perturbation(moves, 1 / (_PER_CYCLE * _positive(bandwidth, "bandwidth")))
+    moves: FloatArray = size * sampled_tones(plan_tones(len(size), 1.0).multiples)
+    return Perturbation(moves, 1 / (PER_CYCLE * _positive(bandwidth, "bandwidth")))
 
 
 def sines_in_turn(amplitudes: ArrayLike, bandwidth: float) -> Perturbation:
     """One sine at a time, each for one period of the frequency B; a block is one round."""
     size = _amplitudes(amplitudes)
-    sine = np.sin(2 * np.pi * (np.arange(_PER_CYCLE) + 0.5) / _PER_CYCLE)
+    sine = np.sin(2 * np.pi * (np.arange(PER_CYCLE) + 0.5) / PER_CYCLE)
     moves = np.asarray(np.kron(np.diag(size), sine[:, None]), float)
-    return Perturbation(moves, 1 / (_PER_CYCLE * _positive(bandwidth, "bandwidth")))
+    return Perturbation(moves, 1 / (PER_CYCLE * _positive(bandwidth, "bandwidth")))
 
 
 def differences_in_turn(amplitudes: ArrayLike, bandwidth: float) -> Perturbation:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hgesim.arguments import check_finite, check_positive, check_real, check_whole
+from hgesim.arguments import check_finite, check_positive, check_real, check_whole, is_real
 from hgesim.errors import RequestError, nearest
 
 __all__ = ["Boxcar", "Filter", "LowPass"]
@@ -172,7 +172,7 @@ def filter_of(chosen: object) -> Filter:
     """Return a filter, of a number the boxcar."""
     if isinstance(chosen, Boxcar | LowPass):
         return chosen
-    if isinstance(chosen, bool) or not isinstance(chosen, int | float | np.integer | np.floating):
+    if not is_real(chosen):
         remedy = "Boxcar, LowPass, or a time in second"
         raise RequestError("lockin.bad-value", f"{chosen!r}", place="filter", remedy=remedy)
     return Boxcar(positive(chosen, "filter", "s"))

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hgesim.arguments import check_finite, check_whole
+from hgesim.arguments import check_finite, check_whole, check_wholes
 from hgesim.errors import RequestError
 
 __all__ = ["Product", "derivative_errors", "products_on_carriers"]
@@ -158,7 +158,7 @@ def _weight(chosen: tuple[tuple[int, int], ...]) -> complex:
 
 
 def _comb(multiples: Sequence[int]) -> tuple[int, ...]:
-    comb = tuple(check_whole(multiple, 1, "tones.bad-comb", "multiples") for multiple in multiples)
+    comb = check_wholes(multiples, 1, "tones.bad-comb", "multiples")
     if not comb or len(set(comb)) < len(comb):
         raise RequestError(
             "tones.bad-comb", f"{list(comb)}", place="multiples", remedy="different whole numbers, 1 or more"
