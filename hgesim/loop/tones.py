@@ -52,7 +52,7 @@ class TonePlan:
     steps_per_cycle: float = 20.0
 
     def __post_init__(self) -> None:
-        """Refuse an empty comb, and a step that aliases: from half a period of the fastest product on results are wrong."""
+        """Refuse an empty comb, and a step that aliases: at half a period of the fastest product results are wrong."""
         object.__setattr__(self, "multiples", check_wholes(self.multiples, 1, "tones.bad-comb", "multiples"))
         if not self.multiples:
             raise RequestError("tones.bad-comb", "no carrier", place="multiples", remedy="whole numbers, 1 or more")
