@@ -11,20 +11,26 @@ import numpy as np
 import pytest
 from small_designs import small_loop, small_star
 
+from hgesim.blocks.transfer import mixer_harmonic
 from hgesim.errors import RequestError
 from hgesim.experiment import Search
 from hgesim.learning import epoch_history
 from hgesim.loop import (
+    Boxcar,
     Draw,
     HomodyneLoop,
     LoopSettings,
+    LowPass,
     Scales,
     Task,
     Timeline,
+    TonePlan,
     check_tones,
     curve_task,
+    derivative_errors,
     gate_task,
     plan_tones,
+    products_on_carriers,
     read_task,
     ring_task,
     sphere_task,
@@ -35,6 +41,7 @@ from hgesim.network.disc import DiscParameters
 NO_NUMBER: tuple[Any, ...] = (None, "a", [1], True, 1j)
 NO_COUNT: tuple[Any, ...] = (*NO_NUMBER, 2.5, -1)
 NO_NUMBERS: tuple[Any, ...] = (None, 3, "ab", ("a",), (None,))
+NO_COMB: tuple[Any, ...] = (*NO_NUMBERS, (), (0, 1), (2.5,), (True,))
 TWO = {"name": "t", "kind": "classes", "cases": ((0.0,), (1.0,)), "targets": (0.0, 1.0), "goal": 0.9}
 
 
@@ -71,7 +78,7 @@ CALLS: dict[str, tuple[Callable[[Any], object], tuple[Any, ...]]] = {
     "targets": (lambda x: Task(**{**TWO, "targets": x}), NO_NUMBERS),
     "ramp": (lambda x: Timeline(x, 1e-3, 1e-3, 4, 1), NO_NUMBER),
     "epochs": (lambda x: Timeline(1e-3, 1e-3, 1e-3, 4, x), NO_COUNT),
-    "dither": (lambda x: LoopSettings(dither=x), NO_NUMBER),
+    "dither": (lambda x: LoopSettings(dither=x), (*NO_NUMBER, 0.0, np.nan, 10**400)),
     "rate": (lambda x: LoopSettings(rate=x), NO_NUMBER),
     "loss": (lambda x: LoopSettings(loss=x), (3, None)),
     "start": (lambda x: loop(start=x), NO_NUMBERS),
@@ -84,6 +91,18 @@ CALLS: dict[str, tuple[Callable[[Any], object], tuple[Any, ...]]] = {
     "base": (lambda x: plan_tones(3, x), NO_NUMBER),
     "steps": (lambda x: plan_tones(3, 1e3, x), NO_NUMBER),
     "carriers": (check_tones, NO_NUMBERS),
+    "comb of a plan": (lambda x: TonePlan(1e3, x), NO_COMB),
+    "comb": (lambda x: products_on_carriers(x, 3), (*NO_COMB, (1, 1))),
+    "order": (lambda x: products_on_carriers((1, 3), x), (*NO_COUNT, 1, 6)),
+    "derivatives": (
+        lambda x: derivative_errors((3, 5), 0.01, [x]),
+        ("a", [[1.0], [2.0, 3.0]], [[1.0]], [[np.nan] * 2] * 2),
+    ),
+    "boxcar": (Boxcar, (*NO_NUMBER, 0.0, np.nan, np.inf)),
+    "corner": (LowPass, (*NO_NUMBER, 0.0, np.nan, np.inf)),
+    "settling": (lambda x: LowPass(1e3, 1, x), (*NO_NUMBER, 0.0, np.nan)),
+    "poles": (lambda x: LowPass(1e3, x), (*NO_COUNT, 0, 3)),
+    "harmonic": (lambda x: mixer_harmonic(3, x), (*NO_NUMBER, 0.0, np.nan)),
     "devices": (Search, NO_COUNT),
     "starts": (lambda x: Search(1, x), NO_COUNT),
 }

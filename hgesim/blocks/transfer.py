@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hgesim.arguments import check_real
 from hgesim.errors import RequestError
 
 __all__ = [
@@ -174,7 +175,7 @@ def mixer_harmonic(number: int, reference: float = CONTRACT.mixer_reference) -> 
         raise RequestError(
             "blocks.bad-value", f"{number!r}", place="number", remedy=f"a whole number from 1 to {_HARMONICS}"
         )
-    if not 0 < reference <= _STRONGEST:
+    if not 0 < check_real(reference, "blocks.bad-value", "reference") <= _STRONGEST:
         remedy = f"volts above 0, up to {_STRONGEST:g}"
         raise RequestError("blocks.bad-value", f"{reference!r}", place="reference", remedy=remedy)
     theta = 2 * np.pi * (np.arange(1024) + 0.5) / 1024  # exact to 1e-11 for the strongest reference

@@ -10,16 +10,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hgesim.arguments import check_positive
 from hgesim.blocks.transfer import CONTRACT, loss_value, readout_output
 from hgesim.errors import RequestError
 from hgesim.loop import LoopSettings, TonePlan
+from hgesim.loop.tones import sampled_tones
 from hgesim.network import Network
 
 __all__ = ["dithered_gradient", "dithered_loss_gradient"]
 
 FloatArray = NDArray[np.float64]
 
-_SAMPLES_PER_CYCLE = 16  # of the highest carrier: products up to the 15th order do not alias onto a carrier
 _ROWS = 1 << 17  # operating points held at once
 
 
@@ -67,9 +68,9 @@ def dithered_gradient(
         amplitude that is not above 0; what ``network.solve`` refuses.
     """
     amplitudes = _amplitudes(network, plan, dither)
-    if reference is not None and not (np.isfinite(reference) and reference > 0):
-        raise RequestError("loop.bad-value", f"{reference:g}", place="loop.reference", remedy="a positive value")
-    sines = _sines(plan)[:, : len(amplitudes)]
+    if reference is not None:
+        check_positive(reference, "loop.bad-value", "loop.reference", "V")
+    sines = sampled_tones(plan.multiples)[:, : len(amplitudes)]
     detectors = sines if reference is None else np.tanh(reference * sines / CONTRACT.mixer_knee)
     if not apart:
         return _in_phase(_waves(network, volts, sines * amplitudes), sines, detectors) / amplitudes
@@ -116,7 +117,7 @@ def dithered_loss_gradient(
         As `dithered_gradient`; ``loop.channel-count`` also where the plan has no carrier for the threshold.
     """
     amplitudes = _amplitudes(network, plan, settings.dither, extra=1)
-    sines = _sines(plan)[:, : len(amplitudes) + 1]
+    sines = sampled_tones(plan.multiples)[:, : len(amplitudes) + 1]
     tones = np.append(amplitudes, settings.threshold_dither)
     pilot = settings.threshold_dither / settings.threshold_resistance * sines[:, -1]
     still = np.asarray(beside, dtype=float)[..., None] + pilot
@@ -151,12 +152,6 @@ def _amplitudes(network: Network, plan: TonePlan, dither: ArrayLike, extra: int 
     if not (np.isfinite(amplitudes).all() and (amplitudes > 0).all()):
         raise RequestError("loop.bad-value", f"{dither!r}", place="loop.dither", remedy="positive values")
     return amplitudes
-
-
-def _sines(plan: TonePlan) -> FloatArray:
-    """Return all carriers over one beat, (samples, carriers)."""
-    samples = _SAMPLES_PER_CYCLE * max(plan.multiples)
-    return np.sin(2 * np.pi * np.outer(np.arange(samples), plan.multiples) / samples)
 
 
 def _waves(network: Network, volts: ArrayLike, moves: FloatArray) -> FloatArray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hgesim.arguments import check_positive
 from hgesim.blocks.transfer import CONTRACT, loss_slope, mixer_mean
 from hgesim.errors import RequestError
 from hgesim.loop.open_loop import OpenLoop
@@ -124,8 +125,7 @@ def branch_gains(standard: Readings, siemens: float, loop: OpenLoop) -> FloatArr
     loop : OpenLoop
         How it was measured.
     """
-    if not (np.isfinite(siemens) and siemens > 0):
-        raise RequestError("gradient.bad-value", f"{siemens!r} S", place="siemens", remedy="a positive conductance")
+    check_positive(siemens, "gradient.bad-value", "siemens", "S")
     tones = _tones(loop, standard.drives.shape[1] - 1)
     return standard.drives[0] / (tones * np.append(np.full(len(tones) - 1, siemens), 1.0))
 
@@ -264,8 +264,7 @@ def finite_difference(currents: ArrayLike, step: float, loop: OpenLoop) -> Float
         raise RequestError(
             "gradient.bad-shape", f"{len(flat)} currents for {len(loop.points)} points", remedy="2 C + 1 for each"
         )
-    if not (np.isfinite(step) and step > 0):
-        raise RequestError("gradient.bad-value", f"{step!r} V", place="step", remedy="a positive voltage")
+    check_positive(step, "gradient.bad-value", "step", "V")
     table = flat.reshape(len(loop.points), -1)
     values = table if loop.measured == "output" else _errors(loop, table.T).T ** 2
     return np.asarray((values[:, 1::2] - values[:, 2::2]) / (2.0 * step))

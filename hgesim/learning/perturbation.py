@@ -32,10 +32,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import hadamard
 
+from hgesim.arguments import check_finite, check_positive, check_whole
 from hgesim.errors import RequestError
 from hgesim.learning.problem import FloatArray
-from hgesim.loop import plan_tones
-from hgesim.network.checks import is_whole
+from hgesim.loop.tones import PER_CYCLE, plan_tones, sampled_tones
 from hgesim.seeds import generator
 
 __all__ = [
@@ -51,7 +51,7 @@ __all__ = [
 
 Spectrum = float | Callable[[FloatArray], ArrayLike]
 
-_PER_CYCLE = 16  # samples of the highest carrier: products up to the 15th order do not alias onto a carrier
+_CODE = "perturbation.bad-value"
 _UP_AND_DOWN = [[1.0], [-1.0]]
 
 
@@ -77,7 +77,7 @@ class Perturbation:
 
     def __post_init__(self) -> None:
         """Freeze the waveforms, and refuse those from which no derivative can be had."""
-        moves = _array(self.moves, "moves")
+        moves = _array(self.moves, "moves").copy()
         if moves.ndim != 2 or not moves.size or not moves.any(axis=0).all():
             raise _refusal("moves", f"shape {moves.shape}", "samples by parameters, every parameter moved")
         moves.setflags(write=False)
@@ -201,18 +201,16 @@ def sines_together(amplitudes: ArrayLike, bandwidth: float) -> Perturbation:
         shortest time in which all products average out, is ``max(multiples)/B``, up to (4 C + 1)/B.
     """
     size = _amplitudes(amplitudes)
-    multiples = plan_tones(len(size), 1.0).multiples
-    samples = _PER_CYCLE * max(multiples)
-    moves: FloatArray = size * np.sin(2 * np.pi * np.outer(np.arange(samples), multiples) / samples)
-    return Perturbation(moves, 1 / (_PER_CYCLE * _positive(bandwidth, "bandwidth")))
+    moves: FloatArray = size * sampled_tones(plan_tones(len(size), 1.0).multiples)
+    return Perturbation(moves, 1 / (PER_CYCLE * _positive(bandwidth, "bandwidth")))
 
 
 def sines_in_turn(amplitudes: ArrayLike, bandwidth: float) -> Perturbation:
     """One sine at a time, each for one period of the frequency B; a block is one round."""
     size = _amplitudes(amplitudes)
-    sine = np.sin(2 * np.pi * (np.arange(_PER_CYCLE) + 0.5) / _PER_CYCLE)
+    sine = np.sin(2 * np.pi * (np.arange(PER_CYCLE) + 0.5) / PER_CYCLE)
     moves = np.asarray(np.kron(np.diag(size), sine[:, None]), float)
-    return Perturbation(moves, 1 / (_PER_CYCLE * _positive(bandwidth, "bandwidth")))
+    return Perturbation(moves, 1 / (PER_CYCLE * _positive(bandwidth, "bandwidth")))
 
 
 def differences_in_turn(amplitudes: ArrayLike, bandwidth: float) -> Perturbation:
@@ -252,9 +250,8 @@ def random_codes(amplitudes: ArrayLike, bandwidth: float, slots: int, seed: int)
     slots : int
         Of the block, 2 at least: 1/(2 B) each.
     """
-    if _count(slots, "slots") < 2:
-        raise _refusal("slots", "1", "2 at least")
-    return _coded(_signs(slots, len(_amplitudes(amplitudes)), "random_codes", seed), amplitudes, bandwidth)
+    words = check_whole(slots, 2, _CODE, "slots")
+    return _coded(_signs(words, len(_amplitudes(amplitudes)), "random_codes", seed), amplitudes, bandwidth)
 
 
 def walsh_codes(amplitudes: ArrayLike, bandwidth: float) -> Perturbation:
@@ -296,9 +293,7 @@ def _coded(signs: NDArray[Any], amplitudes: ArrayLike, bandwidth: float) -> Pert
 
 
 def _signs(words: int, count: int, name: str, seed: int) -> NDArray[np.float64]:
-    if not is_whole(seed) or seed < 0:
-        raise _refusal("seed", repr(seed), "a whole number, 0 or more")
-    return generator(seed, "perturbation", name).choice([-1.0, 1.0], (words, count))
+    return generator(check_whole(seed, 0, _CODE, "seed"), "perturbation", name).choice([-1.0, 1.0], (words, count))
 
 
 def _amplitudes(amplitudes: ArrayLike) -> FloatArray:
@@ -309,29 +304,16 @@ def _amplitudes(amplitudes: ArrayLike) -> FloatArray:
 
 
 def _array(values: ArrayLike, place: str) -> FloatArray:
-    try:
-        found = np.array(values, dtype=float)
-    except (TypeError, ValueError):
-        raise _refusal(place, "not numbers", "finite numbers") from None
-    if not np.isfinite(found).all():
-        raise _refusal(place, "not all finite", "finite numbers")
-    return found
+    return check_finite(values, _CODE, place)
 
 
 def _positive(value: float, place: str) -> float:
-    try:
-        if math.isfinite(value) and value > 0:
-            return float(value)
-    except TypeError:
-        pass
-    raise _refusal(place, repr(value), "a number above 0")
+    return check_positive(value, _CODE, place)
 
 
 def _count(value: int, place: str) -> int:
-    if not is_whole(value) or value < 1:
-        raise _refusal(place, repr(value), "a whole number, 1 or more")
-    return int(value)
+    return check_whole(value, 1, _CODE, place)
 
 
 def _refusal(place: str, message: str, remedy: str) -> RequestError:
-    return RequestError("perturbation.bad-value", message, place=place, remedy=remedy)
+    return RequestError(_CODE, message, place=place, remedy=remedy)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hgesim.arguments import check_positive
 from hgesim.errors import RequestError
 from hgesim.learning.problem import FloatArray
 from hgesim.network import Network
@@ -54,10 +55,9 @@ def second_and_third_derivatives(
         raise RequestError(
             "network.bad-voltages", f"shape {volts.shape}", place="V", remedy=f"{network.n_electrodes} voltages"
         )
-    h = _SHARE * network.voltage_scale if step is None else step
-    h = h if math.isfinite(h) or step is not None else _STEP
-    if not (math.isfinite(h) and h > 0):
-        raise RequestError("network.bad-value", f"{step!r}", place="step", remedy="a positive number of volts")
+    if step is None:
+        step = _SHARE * network.voltage_scale if math.isfinite(network.voltage_scale) else _STEP
+    h = check_positive(step, "network.bad-value", "step", "V")
     coarse, fine = _differences(network, volts, numbers, h), _differences(network, volts, numbers, h / 2)
     second, third = ((4 * b - a) / 3 for a, b in zip(coarse, fine, strict=True))
     third = (third + third.transpose(1, 2, 0) + third.transpose(2, 0, 1)) / 3

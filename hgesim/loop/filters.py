@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hgesim.arguments import check_finite, check_positive, check_real, check_whole, is_real
 from hgesim.errors import RequestError, nearest
-from hgesim.network.checks import is_whole
 
 __all__ = ["Boxcar", "Filter", "LowPass"]
 
@@ -83,7 +83,7 @@ class LowPass:
         """Refuse what is no filter, or one that is read before it has begun to answer."""
         positive(self.corner, "corner", "Hz")
         one_or_two(self.poles, "poles")
-        if not (_is_number(self.time) and self.time == math.inf):
+        if check_real(self.time, "lockin.bad-value", "time") != math.inf:
             positive(self.time, "time", "s")
         if self._pole * self.time < _LEAST_SETTLED:
             raise RequestError(
@@ -172,9 +172,10 @@ def filter_of(chosen: object) -> Filter:
     """Return a filter, of a number the boxcar."""
     if isinstance(chosen, Boxcar | LowPass):
         return chosen
-    if _is_number(chosen):
-        return Boxcar(positive(chosen, "filter", "s"))
-    raise RequestError("lockin.bad-value", f"{chosen!r}", place="filter", remedy="Boxcar, LowPass, or a time in second")
+    if not is_real(chosen):
+        remedy = "Boxcar, LowPass, or a time in second"
+        raise RequestError("lockin.bad-value", f"{chosen!r}", place="filter", remedy=remedy)
+    return Boxcar(positive(chosen, "filter", "s"))
 
 
 def one_of(word: object, choices: tuple[str, ...], place: str) -> str:
@@ -186,20 +187,15 @@ def one_of(word: object, choices: tuple[str, ...], place: str) -> str:
 
 def one_or_two(value: object, place: str) -> int:
     """Return 1 or 2, or refuse the value."""
-    if not is_whole(value) or value not in (1, 2):
+    number = check_whole(value, 1, "lockin.bad-value", place)
+    if number > 2:
         raise RequestError("lockin.bad-value", f"{value!r}", place=place, remedy="1 or 2")
-    return int(value)
+    return number
 
 
 def finite(values: ArrayLike, place: str) -> FloatArray:
     """Return finite numbers, or refuse them."""
-    try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        raise RequestError("lockin.bad-value", "not numbers", place=place) from None
-    if not np.isfinite(array).all():
-        raise RequestError("lockin.bad-value", "not all finite", place=place, remedy="remove NaN and infinity")
-    return array
+    return check_finite(values, "lockin.bad-value", place)
 
 
 def all_positive(values: ArrayLike, place: str) -> FloatArray:
@@ -221,15 +217,9 @@ def fitting(**arrays: FloatArray) -> None:
 
 def positive(value: object, place: str, unit: str = "") -> float:
     """Return a positive number, or refuse the value."""
-    if not (_is_number(value) and math.isfinite(value) and value > 0):  # type: ignore[arg-type, operator]
-        raise RequestError("lockin.bad-value", f"{value!r} {unit}".strip(), place=place, remedy="a positive number")
-    return float(value)  # type: ignore[arg-type]
+    return check_positive(value, "lockin.bad-value", place, unit)
 
 
 def not_negative(value: object, place: str) -> float:
     """Return a positive number or 0, or refuse the value."""
-    return 0.0 if _is_number(value) and value == 0 else positive(value, place)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return 0.0 if check_real(value, "lockin.bad-value", place) == 0 else positive(value, place)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hgesim.arguments import check_kind, check_real, check_reals
+from hgesim.arguments import check_kind, check_positive, check_real, check_reals
 from hgesim.blocks import KINDS, Block, leaky
 from hgesim.blocks.transfer import CONTRACT, hinge_open
 from hgesim.circuit import (
@@ -39,19 +39,20 @@ from hgesim.loop.task import Task
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan
 from hgesim.loop.wiring import (
-    DRIVE,
-    EDGE,
     ERROR,
     START_GATE,
     TARGET,
     THRESHOLD,
     Channel,
     Placer,
+    channels_of,
     detector,
     detector_nets,
     gates,
     grounded,
+    place_coupler,
     refuse_missing,
+    refuse_short_hold,
     supplies,
     target_current,
     target_source,
@@ -106,11 +107,7 @@ class LoopSettings:
     def __post_init__(self) -> None:
         """Refuse values that make no loop."""
         for name in ("dither", "threshold_dither", "reference", "slowness", "transimpedance", "threshold_resistance"):
-            value = check_real(getattr(self, name), "loop.bad-value", f"loop.{name}")
-            if not (math.isfinite(value) and value > 0):
-                raise RequestError(
-                    "loop.bad-value", f"{getattr(self, name):g}", place=f"loop.{name}", remedy="a positive value"
-                )
+            check_positive(getattr(self, name), "loop.bad-value", f"loop.{name}")
         if self.decay is not None and not 0 < check_real(self.decay, "loop.bad-value", "loop.decay") < math.inf:
             raise RequestError(
                 "loop.bad-value", f"{self.decay:g} s", place="loop.decay", remedy="a positive time, or leave it out"
@@ -122,6 +119,11 @@ class LoopSettings:
             raise RequestError(
                 "loop.unknown-loss", f'"{self.loss}"', place="loop.loss", remedy=nearest(str(self.loss), LOSSES)
             )
+
+    @property
+    def dithers(self) -> tuple[float, float]:
+        """Return the amplitudes on every control and on the threshold, in volt."""
+        return self.dither, self.threshold_dither
 
 
 @dataclass(frozen=True)
@@ -153,13 +155,7 @@ class HomodyneLoop:
                 place="timeline.cases",
                 remedy="make the time line with len(task.cases)",
             )
-        if self.timeline.pause <= 2 * EDGE:
-            raise RequestError(
-                "loop.bad-time",
-                f"{self.timeline.pause:g} s of ramp and settling",
-                place="loop.ramp",
-                remedy=f"more than {2 * EDGE:g} s, in which the hold switches",
-            )
+        refuse_short_hold(self.timeline.pause, "ramp and settling")
         if self.settings.loss == "hinge" and self.task.kind == "curve":
             raise RequestError(
                 "loop.no-classes",
@@ -211,7 +207,6 @@ class HomodyneLoop:
             ``loop.channel-count`` when start voltages or carriers do not fit the network's controls,
             ``task.input-count`` when the inputs do not fit the task.
         """
-        names = [network.electrode_labels[number] for number in network.controls]
         if len(network.inputs) != self.task.n_inputs:
             raise RequestError(
                 "task.input-count",
@@ -219,24 +214,12 @@ class HomodyneLoop:
                 place="network",
                 remedy="give as many electrodes the role input",
             )
-        if len(self.start) != len(names):
+        count = len(network.controls)
+        if len(self.start) != count:
             raise RequestError(
-                "loop.channel-count", f"{len(self.start)} start voltages for {len(names)} controls", place="loop.start"
+                "loop.channel-count", f"{len(self.start)} start voltages for {count} controls", place="loop.start"
             )
-        if len(self.plan.carriers) != len(names) + 1:
-            raise RequestError(
-                "loop.channel-count",
-                f"{len(self.plan.carriers)} carriers for {len(names)} controls and the threshold",
-                place="loop.carriers",
-                remedy=f"give {len(names) + 1}",
-            )
-        nets = [electrode_net(name) for name in names]
-        dithers = [self.settings.dither] * len(names) + [self.settings.threshold_dither]
-        starts = [*self.start, self.threshold_start]
-        return tuple(
-            Channel(*values)
-            for values in zip([*names, THRESHOLD], [*nets, THRESHOLD], self.plan.carriers, dithers, starts, strict=True)
-        )
+        return channels_of(network, self.plan, self.settings.dithers, (*self.start, self.threshold_start))
 
     def elements(self, network: Network, blocks: Mapping[str, Block]) -> tuple[Element, ...]:
         """Wire the loop around a network.
@@ -271,11 +254,7 @@ class HomodyneLoop:
             Resistor("r_threshold", THRESHOLD, output, self.settings.threshold_resistance, "threshold current"),
             place("loss", "", {"e": ERROR, "outp": "lossp", "outn": "lossn"}),
             *gate,
-            place(
-                "coupler",
-                "",
-                {"inp": loss[0], "inn": loss[1], "outp": DRIVE[0], "outn": DRIVE[1], "hold": "hold", "holdn": "holdn"},
-            ),
+            place_coupler(loss, place),
         ]
         for channel in self.channels(network):
             parts += self._branch(channel, place)

@@ -32,8 +32,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hgesim.arguments import check_finite, check_whole, check_wholes
 from hgesim.errors import RequestError
-from hgesim.network.checks import is_whole
 
 __all__ = ["Product", "derivative_errors", "products_on_carriers"]
 
@@ -91,7 +91,7 @@ def products_on_carriers(multiples: Sequence[int], order: int) -> tuple[Product,
         ``tones.bad-comb``, ``tones.bad-order``.
     """
     comb = _comb(multiples)
-    if not is_whole(order) or not 2 <= order <= _HIGHEST:
+    if check_whole(order, 2, "tones.bad-order", "order") > _HIGHEST:
         raise RequestError("tones.bad-order", f"{order!r}", place="order", remedy=f"2 to {_HIGHEST}")
     carriers = {multiple: number for number, multiple in enumerate(comb)}
     signed = [(number, sign) for number in range(len(comb)) for sign in (1, -1)]
@@ -142,9 +142,9 @@ def derivative_errors(
         raise RequestError("tones.bad-shape", "not all positive", place="amplitudes", remedy="volts above 0")
     error = np.zeros(len(comb), complex)
     for values in derivatives:
-        order = np.ndim(values)
-        tensor = _values(values, (len(comb),) * order, f"derivatives of order {order}")
-        for product in products_on_carriers(comb, order):
+        found = check_finite(values, "tones.bad-shape", "derivatives")
+        tensor = _values(found, (len(comb),) * found.ndim, f"derivatives of order {found.ndim}")
+        for product in products_on_carriers(comb, found.ndim):
             factors, c = list(product.factors), product.carrier
             turn = np.exp(1j * (np.dot(product.signs, phase[factors]) - phase[c]))
             error[c] += product.weight * tensor[product.factors] * size[factors].prod() / size[c] * turn
@@ -158,19 +158,16 @@ def _weight(chosen: tuple[tuple[int, int], ...]) -> complex:
 
 
 def _comb(multiples: Sequence[int]) -> tuple[int, ...]:
-    comb = tuple(multiples)
-    if not comb or not all(is_whole(m) and m > 0 for m in comb) or len(set(comb)) < len(comb):
+    comb = check_wholes(multiples, 1, "tones.bad-comb", "multiples")
+    if not comb or len(set(comb)) < len(comb):
         raise RequestError(
             "tones.bad-comb", f"{list(comb)}", place="multiples", remedy="different whole numbers, 1 or more"
         )
-    return tuple(int(m) for m in comb)
+    return comb
 
 
 def _values(values: ArrayLike, shape: tuple[int, ...], place: str) -> NDArray[np.float64]:
-    try:
-        found = np.asarray(values, float)
-        if np.isfinite(found).all() and found.shape in ((), shape):
-            return np.broadcast_to(found, shape)
-    except (TypeError, ValueError):
-        pass
-    raise RequestError("tones.bad-shape", "does not fit the comb", place=place, remedy=f"finite numbers, {shape}")
+    found = check_finite(values, "tones.bad-shape", place)
+    if found.shape not in ((), shape):
+        raise RequestError("tones.bad-shape", f"shape {found.shape}", place=place, remedy=f"{shape}, to fit the comb")
+    return np.broadcast_to(found, shape)

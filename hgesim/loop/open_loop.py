@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hgesim.arguments import check_kind, check_real
+from hgesim.arguments import check_finite, check_kind, check_real
 from hgesim.blocks import Block
 from hgesim.blocks.transfer import CONTRACT
 from hgesim.circuit import Element, Resistor, Steps, VoltageSource, electrode_net
@@ -28,16 +28,17 @@ from hgesim.loop.homodyne import LoopSettings
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan
 from hgesim.loop.wiring import (
-    DRIVE,
-    EDGE,
     ERROR,
     THRESHOLD,
     Channel,
     Placer,
+    channels_of,
     detector,
     gates,
     grounded,
+    place_coupler,
     refuse_missing,
+    refuse_short_hold,
     supplies,
     target_current,
     target_source,
@@ -72,24 +73,19 @@ class OperatingPoints:
 
     def __post_init__(self) -> None:
         """Take any sequences; refuse what is no table of finite numbers."""
-        try:
-            table = np.array(self.volts, dtype=float)
-            rows = [np.array(row, dtype=float) for row in (self.targets, self.thresholds)]
-        except (TypeError, ValueError):
-            raise RequestError("gradient.bad-points", "not a table of numbers", remedy="(points, electrodes)") from None
-        if table.ndim != 2 or not table.size or not np.isfinite(table).all():
-            raise RequestError(
-                "gradient.bad-points", f"shape {table.shape}", remedy="finite voltages, (points, electrodes)"
-            )
+        table = check_finite(self.volts, "gradient.bad-points", "volts")
+        if table.ndim != 2 or not table.size:
+            raise RequestError("gradient.bad-points", f"shape {table.shape}", remedy="(points, electrodes)")
         object.__setattr__(self, "volts", tuple(tuple(row) for row in table.tolist()))
-        for name, row in zip(("targets", "thresholds"), rows, strict=True):
+        for name in ("targets", "thresholds"):
+            row = check_finite(getattr(self, name), "gradient.bad-points", name)
             filled = row if row.size else np.zeros(len(table))
-            if filled.shape != (len(table),) or not np.isfinite(filled).all():
+            if filled.shape != (len(table),):
                 raise RequestError(
                     "gradient.bad-points",
                     f"{name} of shape {row.shape} for {len(table)} points",
                     place=name,
-                    remedy="one finite value for each point",
+                    remedy="one value for each point",
                 )
             object.__setattr__(self, name, tuple(filled.tolist()))
 
@@ -154,13 +150,12 @@ class OpenLoop:
                 place="loop.settle",
                 remedy=f"above 0 and less than {self.timeline.settle:g} s of settling",
             )
-        if self.timeline.pause - self.release <= 2 * EDGE:
-            raise RequestError(
-                "loop.bad-time",
-                f"{self.timeline.pause - self.release:g} s of ramp and hold",
-                place="loop.ramp",
-                remedy=f"more than {2 * EDGE:g} s, in which the hold switches",
-            )
+        refuse_short_hold(self._hold, "ramp and hold")
+
+    @property
+    def _hold(self) -> float:
+        """How long the coupler is held at each point, in second."""
+        return self.timeline.pause - self.release
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -175,22 +170,9 @@ class OpenLoop:
         RequestError
             ``loop.channel-count`` for carriers that do not fit, ``gradient.bad-points`` for points of another width.
         """
-        names = [network.electrode_labels[number] for number in network.controls]
-        if len(self.plan.carriers) != len(names) + 1:
-            raise RequestError(
-                "loop.channel-count",
-                f"{len(self.plan.carriers)} carriers for {len(names)} controls and the threshold",
-                place="loop.carriers",
-                remedy=f"give {len(names) + 1}",
-            )
         last = self.start_voltages(network)
         starts = [*(last[number] for number in network.controls), self.points.thresholds[-1]]
-        nets = [*map(electrode_net, names), THRESHOLD]
-        dithers = [self.settings.dither] * len(names) + [self.settings.threshold_dither]
-        return tuple(
-            Channel(*values)
-            for values in zip([*names, THRESHOLD], nets, self.plan.carriers, dithers, starts, strict=True)
-        )
+        return channels_of(network, self.plan, self.settings.dithers, starts)
 
     def start_voltages(self, network: Network) -> tuple[float, ...]:
         """Return the voltage of every electrode at time 0, in volt: that of the last point."""
@@ -216,7 +198,7 @@ class OpenLoop:
         place, channels = Placer(blocks), self.channels(network)
         output = electrode_net(network.electrode_labels[network.output])
         parts: list[Element] = [*supplies(blocks), *self._sources(network, channels), *grounded(network)]
-        parts += gates(blocks["coupler"], self.timeline, self.timeline.pause - self.release)
+        parts += gates(blocks["coupler"], self.timeline, self._hold)
         most = max(map(abs, self.points.targets))
         if most > 0:
             levels = tuple(target / most for target in self.points.targets)
@@ -229,8 +211,7 @@ class OpenLoop:
         if self.measured == "loss":
             coupled = ("lossp", "lossn")
             parts.append(place("loss", "", {"e": ERROR, "outp": coupled[0], "outn": coupled[1]}))
-        nets = {"inp": coupled[0], "inn": coupled[1], "outp": DRIVE[0], "outn": DRIVE[1]}
-        parts.append(place("coupler", "", {**nets, "hold": "hold", "holdn": "holdn"}))
+        parts.append(place_coupler(coupled, place))
         for channel in channels:
             parts += detector(channel, self.settings.reference, place)
         return tuple(parts)

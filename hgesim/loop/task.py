@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hgesim.arguments import check_kind, check_real, check_reals
+from hgesim.arguments import check_kind, check_positive, check_real, check_reals
 from hgesim.errors import RequestError, nearest
 
 __all__ = ["GATES", "Points", "Scales", "Task", "gate_task"]
@@ -60,11 +60,7 @@ class Scales:
         """Refuse scales without sense."""
         object.__setattr__(self, "offsets", check_reals(self.offsets, "task.bad-value", "task.offsets"))
         for key in ("level", "target"):
-            value = check_real(getattr(self, key), "task.bad-value", f"task.{key}")
-            if not (math.isfinite(value) and value > 0):
-                raise RequestError(
-                    "task.bad-value", f"{getattr(self, key):g}", place=f"task.{key}", remedy="a positive value"
-                )
+            check_positive(getattr(self, key), "task.bad-value", f"task.{key}")
         if not all(math.isfinite(value) for value in self.offsets):
             raise RequestError("task.bad-value", f"{self.offsets}", place="task.offsets", remedy="finite voltages")
 

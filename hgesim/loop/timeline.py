@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from hgesim.arguments import check_real, check_whole
-from hgesim.errors import RequestError
+from hgesim.arguments import check_positive, check_whole
 
 __all__ = ["Timeline"]
 
@@ -35,11 +33,7 @@ class Timeline:
     def __post_init__(self) -> None:
         """Refuse times and counts that make no run."""
         for name in ("ramp", "settle", "window"):
-            value = check_real(getattr(self, name), "loop.bad-time", f"loop.{name}")
-            if not (math.isfinite(value) and value > 0):
-                raise RequestError(
-                    "loop.bad-time", f"{getattr(self, name):g} s", place=f"loop.{name}", remedy="a positive time"
-                )
+            check_positive(getattr(self, name), "loop.bad-time", f"loop.{name}", "s")
         for name in ("epochs", "cases"):
             check_whole(getattr(self, name), 1, "loop.bad-count", f"loop.{name}")
 

@@ -15,11 +15,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hgesim.arguments import check_real, check_reals, check_whole
+import numpy as np
+from numpy.typing import NDArray
+
+from hgesim.arguments import check_positive, check_real, check_reals, check_whole, check_wholes
 from hgesim.errors import RequestError
 from hgesim.units import show_quantity
 
-__all__ = ["TonePlan", "check_tones", "plan_tones", "third_order_hits"]
+__all__ = ["PER_CYCLE", "TonePlan", "check_tones", "plan_tones", "sampled_tones", "third_order_hits"]
+
+PER_CYCLE = 16  # samples of the highest carrier: products up to the 15th order do not alias onto a carrier
 
 # The squarer makes 2 f and the mixer multiplies it by f: nothing in the loop that matters is faster than 3 f.
 _PRODUCT_ORDER = 3
@@ -47,11 +52,12 @@ class TonePlan:
     steps_per_cycle: float = 20.0
 
     def __post_init__(self) -> None:
-        """Refuse a step that aliases: at or above half a period of the fastest product the result is silently wrong."""
-        check_real(self.base, "tones.bad-base", "loop.base")
+        """Refuse an empty comb, and a step that aliases: at half a period of the fastest product results are wrong."""
+        object.__setattr__(self, "multiples", check_wholes(self.multiples, 1, "tones.bad-comb", "multiples"))
+        if not self.multiples:
+            raise RequestError("tones.bad-comb", "no carrier", place="multiples", remedy="whole numbers, 1 or more")
+        check_positive(self.base, "tones.bad-base", "loop.base", "Hz")
         check_real(self.steps_per_cycle, "tones.bad-step", "engine.steps_per_cycle")
-        if not (math.isfinite(self.base) and self.base > 0):
-            raise RequestError("tones.bad-base", f"{self.base:g} Hz", place="loop.base", remedy="a positive frequency")
         if not (math.isfinite(self.steps_per_cycle) and self.steps_per_cycle > 2 * _PRODUCT_ORDER):
             raise RequestError(
                 "tones.step-too-coarse",
@@ -91,6 +97,12 @@ class TonePlan:
     def hits(self) -> int:
         """Return how many third-order products fall on a carrier."""
         return third_order_hits(self.multiples)
+
+
+def sampled_tones(multiples: Sequence[int]) -> NDArray[np.float64]:
+    """Return sines of amplitude 1 at all carriers over one beat, (samples, carriers); the samples have equal steps."""
+    samples = PER_CYCLE * max(multiples)
+    return np.sin(2 * np.pi * np.outer(np.arange(samples), multiples) / samples)
 
 
 def third_order_hits(multiples: Sequence[int]) -> int:
@@ -135,7 +147,6 @@ def plan_tones(channels: int, base: float, steps_per_cycle: float = 20.0) -> Ton
         fewest are not searched for: the tooth that costs most hits is left out until the number is right.
     """
     check_whole(channels, 1, "tones.no-channel", "channels")
-    check_real(base, "tones.bad-base", "loop.base")
     return TonePlan(base, _best_comb(channels), steps_per_cycle)
 
 

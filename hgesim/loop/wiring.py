@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hgesim.blocks import TECHNOLOGIES, Block, Technology
@@ -21,6 +21,7 @@ from hgesim.circuit import (
 )
 from hgesim.errors import RequestError
 from hgesim.loop.timeline import Timeline
+from hgesim.loop.tones import TonePlan
 from hgesim.network import Network
 
 __all__ = [
@@ -32,12 +33,15 @@ __all__ = [
     "THRESHOLD",
     "Channel",
     "Placer",
+    "channels_of",
     "detector",
     "detector_nets",
     "gates",
     "grounded",
+    "place_coupler",
     "rails_of",
     "refuse_missing",
+    "refuse_short_hold",
     "supplies",
     "target_current",
     "target_source",
@@ -102,6 +106,53 @@ def refuse_missing(kinds: tuple[str, ...], blocks: Mapping[str, Block]) -> None:
         raise RequestError("loop.missing-block", f"no block for {', '.join(missing)}", place="circuit")
 
 
+def refuse_short_hold(hold: float, what: str) -> None:
+    """Refuse a hold (s) that is shorter than the two edges of its gate."""
+    if hold <= 2 * EDGE:
+        raise RequestError(
+            "loop.bad-time",
+            f"{hold:g} s of {what}",
+            place="loop.ramp",
+            remedy=f"more than {2 * EDGE:g} s, in which the hold switches",
+        )
+
+
+def channels_of(
+    network: Network, plan: TonePlan, dithers: tuple[float, float], starts: Sequence[float]
+) -> tuple[Channel, ...]:
+    """Return a channel for every control electrode in order, then the threshold's.
+
+    Parameters
+    ----------
+    network : Network
+        Whose controls are moved, C of them.
+    plan : TonePlan
+        Its carriers in the channels' order.
+    dithers : tuple of float
+        Amplitude on every control, and on the threshold, in volt.
+    starts : sequence of float, (C + 1,)
+        Of the nets' voltages, in volt.
+
+    Raises
+    ------
+    RequestError
+        ``loop.channel-count`` for carriers that do not fit.
+    """
+    names = [network.electrode_labels[number] for number in network.controls]
+    if len(plan.carriers) != len(names) + 1:
+        raise RequestError(
+            "loop.channel-count",
+            f"{len(plan.carriers)} carriers for {len(names)} controls and the threshold",
+            place="loop.carriers",
+            remedy=f"give {len(names) + 1}",
+        )
+    nets = [*map(electrode_net, names), THRESHOLD]
+    sizes = [dithers[0]] * len(names) + [dithers[1]]
+    return tuple(
+        Channel(*values) for values in zip([*names, THRESHOLD], nets, plan.carriers, sizes, starts, strict=True)
+    )
+
+
 def tone(net: str, wave: Sine, note: str) -> list[Element]:
     """Drive a net from a generator of 1 ohm: a source without a branch current for the simulator to agree on.
 
@@ -117,6 +168,12 @@ def tone(net: str, wave: Sine, note: str) -> list[Element]:
 def detector_nets(name: str) -> tuple[str, str]:
     """Return the pair behind a channel's low-pass."""
     return f"low_{name}_p", f"low_{name}_n"
+
+
+def place_coupler(pair: tuple[str, str], place: Placer) -> BlockInstance:
+    """Return the coupler from a pair of nets to that which drives all mixers."""
+    nets = {"inp": pair[0], "inn": pair[1], "outp": DRIVE[0], "outn": DRIVE[1], "hold": "hold", "holdn": "holdn"}
+    return place("coupler", "", nets)
 
 
 def detector(channel: Channel, reference: float, place: Placer) -> list[Element]:

@@ -94,8 +94,9 @@ def test_a_switching_reference_hears_odd_harmonics() -> None:
     sine = dithered_gradient(network, volts, PLAN, 0.1)
     assert gradient_error(found, sine) > 0.01
     assert dithered_gradient(network, volts, PLAN, 0.1, reference=1e-4) == pytest.approx(sine, rel=1e-6)
-    with pytest.raises(RequestError, match=r"loop\.reference"):
-        dithered_gradient(network, volts, PLAN, 0.1, reference=-1.0)
+    for bad in (-1.0, "a"):
+        with pytest.raises(RequestError, match=r"loop\.reference"):
+            dithered_gradient(network, volts, PLAN, 0.1, reference=bad)  # type: ignore[arg-type]
 
 
 def test_points_keep_their_shape() -> None:

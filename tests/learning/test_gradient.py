@@ -190,6 +190,8 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
     for call in calls:
         with pytest.raises(RequestError, match="bad-shape"):
             call()
-    for senseless in (lambda: branch_gains(readings, 0.0, loop), lambda: finite_difference(np.ones(15), 0.0, loop)):
+    for value in (0.0, np.inf, "a"):
         with pytest.raises(RequestError, match="bad-value"):
-            senseless()
+            branch_gains(readings, value, loop)  # type: ignore[arg-type]
+        with pytest.raises(RequestError, match="bad-value"):
+            finite_difference(np.ones(15), value, loop)  # type: ignore[arg-type]

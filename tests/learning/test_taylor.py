@@ -127,6 +127,6 @@ def test_what_is_refused(device: Network) -> None:
         second_and_third_derivatives(device, np.zeros(7))
     with pytest.raises(RequestError, match=r"network\.no-electrode"):
         second_and_third_derivatives(device, POINT, (1, 9))
-    for step in (0.0, -1e-3, float("nan"), float("inf")):
+    for step in (0.0, -1e-3, float("nan"), float("inf"), "a"):
         with pytest.raises(RequestError, match=r"network\.bad-value.* step"):
-            second_and_third_derivatives(device, POINT, step=step)
+            second_and_third_derivatives(device, POINT, step=step)  # type: ignore[arg-type]
