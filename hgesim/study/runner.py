@@ -100,7 +100,7 @@ def run_study(
     ------
     RequestError
         What `hgesim.study.read_study` refuses; ``study.bad-workers``, ``study.no-scheduler``, ``study.locked``,
-        ``study.changed``, ``folder.*``.
+        ``study.changed``, ``study.other-engine``, ``folder.*``.
     EngineError
         An engine or a model is missing.
     HgeError
@@ -111,13 +111,14 @@ def run_study(
         raise RequestError("study.bad-workers", f"{workers}", place="--workers", remedy="at least 1")
     if workers is not None and scheduler is not None:
         raise RequestError("study.bad-workers", "a scheduler has its own", place="--workers", remedy="leave it out")
-    if scheduler is None:
-        check_worker(_probes(study), str(path))
+    here = None if scheduler is not None else check_worker(_probes(study), str(path))
     try:
         folder = StudyFolder.claim(out, study)
         with folder.alone():
             missing = folder.missing()
             if missing:
+                if here is not None:
+                    folder.keep_to(here)
                 count = min(workers or os.cpu_count() or 1, len(missing))
                 with _local(folder, count) if scheduler is None else _remote(folder, scheduler) as client:
                     _perform_all(folder, client, missing, tell)
@@ -298,11 +299,12 @@ def _check_workers(client: Any, workers: list[str], folder: StudyFolder) -> None
             raise type(error)(
                 error.code, error.message, place=f"worker {name}: {error.place}", remedy=error.remedy
             ) from None
-        version = "none" if error is not None else future.result()
-        if version != __version__:
+        found = {"hgesim": "none"} if error is not None else future.result()
+        if (version := found["hgesim"]) != __version__:
             raise HgeError(
                 "study.other-version",
                 f"hgesim {version} there, {__version__} here",
                 place=f"worker {name}",
                 remedy="install the same version on both",
             )
+        folder.keep_to(found, f"worker {name}")

@@ -19,7 +19,7 @@ from hgesim.study.plan import Inputs, Study, study_from
 
 __all__ = ["StudyFolder"]
 
-STUDY = "study.json"
+STUDY, ENGINE = "study.json", "engine.json"
 _LOCK = ".lock"
 _SCRATCH = ".scratch"
 _SHOWN = 3  # differences told
@@ -31,8 +31,8 @@ class StudyFolder:
     Parameters
     ----------
     path : Path
-        Holds ``study.json``, ``workspace/<run>/`` (signac's), ``table.csv``, ``table.parquet``, ``times.csv`` and
-        ``report.html``.
+        Holds ``study.json``, ``engine.json``, ``workspace/<run>/`` (signac's), ``table.csv``, ``table.parquet``,
+        ``times.csv`` and ``report.html``.
     study : Study
         What is run there.
     """
@@ -163,6 +163,35 @@ class StudyFolder:
             finally:
                 shutil.rmtree(self.scratch, ignore_errors=True)
 
+    def keep_to(self, found: Mapping[str, str], who: str = "this machine") -> None:
+        """Take note of what the runs are done with; refuse anything else than what they began with.
+
+        Parameters
+        ----------
+        found : mapping of str to str
+            From `hgesim.study.work.check_worker`.
+        who : str
+            Where it was found.
+
+        Raises
+        ------
+        RequestError
+            ``study.other-engine`` with the differences: the same inputs would give other figures in one table.
+        """
+        try:
+            before = json.loads((self.path / ENGINE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            write_json(found, self.path / ENGINE)
+            return
+        changes = _changes(_flat(before), _flat(found))
+        if changes:
+            raise RequestError(
+                "study.other-engine",
+                f"the runs of this folder are done with another: {_told(changes)}",
+                place=f"{who}, {self.path}",
+                remedy="use the same engine and models, or choose another --out",
+            )
+
     def busy(self) -> bool:
         """Tell whether a process works on the study."""
         try:
@@ -179,20 +208,28 @@ def _refuse_changed(stored: Mapping[str, Any], told: Mapping[str, Any], path: Pa
     before, after = _flat(stored), _flat(told)
     for side in (before, after):
         side.pop("source.place", None)
-    changes = [
+    changes = _changes(before, after)
+    if changes:
+        raise RequestError(
+            "study.changed",
+            f"the study is not the one this folder began with: {_told(changes)}",
+            place=str(path),
+            remedy="undo the change, or choose another --out",
+        )
+
+
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    return [
         f"{key.removeprefix('source.').removeprefix('study.')}: {before.get(key, 'nothing')} -> "
         f"{after.get(key, 'nothing')}"
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key)
     ]
-    if changes:
-        more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
-        raise RequestError(
-            "study.changed",
-            f"the study is not the one this folder began with: {'; '.join(changes[:_SHOWN])}{more}",
-            place=str(path),
-            remedy="undo the change, or choose another --out",
-        )
+
+
+def _told(changes: list[str]) -> str:
+    more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+    return "; ".join(changes[:_SHOWN]) + more
 
 
 def _flat(value: Any, name: str = "") -> dict[str, str]:

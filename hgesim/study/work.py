@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import shutil
 import tempfile
 import time
@@ -13,7 +14,8 @@ from typing import Any
 
 from hgesim._version import __version__
 from hgesim.config import parse_config, settings_toml
-from hgesim.engine import Verdict
+from hgesim.engine import Verdict, gf180_models
+from hgesim.engine.models import GF180_FILES
 from hgesim.errors import EngineError, HgeError
 from hgesim.experiment import Experiment
 from hgesim.experiment.build import located
@@ -125,8 +127,11 @@ def failure(verdict: str, message: str) -> dict[str, Any]:
     }
 
 
-def check_worker(jobs: list[Job], marker: str) -> str:
-    """Try whether this machine can do the jobs, without running them; return hgesim's version here.
+def check_worker(jobs: list[Job], marker: str) -> dict[str, str]:
+    """Try whether this machine can do the jobs, without running them; return what decides their results here.
+
+    That is hgesim's version, the engines' names and versions with the dialect they get, and the SHA-256 of the
+    foundry's model files where a job has such transistors.
 
     Raises
     ------
@@ -141,10 +146,19 @@ def check_worker(jobs: list[Job], marker: str) -> str:
             place=marker,
             remedy="put it on a disk that all workers share, under the same name",
         )
+    engines, foundry = set[str](), False
     for job in jobs:
         experiment = Experiment.from_config(parse_config(job.settings), job.base)
-        experiment.refuse_missing_parts(experiment.engine()[1])
-    return __version__
+        engine, dialect = experiment.engine()
+        experiment.refuse_missing_parts(dialect)
+        engines.add(f"{engine.name} {engine.version} {dialect}")
+        foundry |= experiment.design.circuit.foundry
+    return {"hgesim": __version__, "engine": ", ".join(sorted(engines)), "models": _models() if foundry else "none"}
+
+
+def _models() -> str:
+    folder = gf180_models()
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in GF180_FILES)).hexdigest()
 
 
 def is_full(error: OSError) -> bool:

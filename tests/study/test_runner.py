@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import threading
 import time
@@ -17,12 +18,14 @@ import distributed
 import pytest
 from study_samples import AND, QUICK, result, write
 
+from hgesim._version import __version__
+from hgesim.engine import Engine
 from hgesim.errors import EngineError, HgeError, RequestError
 from hgesim.experiment import Experiment, Run
 from hgesim.experiment.folder import write_json
 from hgesim.study import Progress, StudyFolder, run_study
 from hgesim.study.runner import _NO_PAGE, _local
-from hgesim.study.work import Job, perform
+from hgesim.study.work import Job, check_worker, perform
 
 CHIPS = '[study]\n[factors]\nnetwork.seed = {range = "0..9"}\n'
 
@@ -48,7 +51,7 @@ def handed(client: distributed.Client, monkeypatch: pytest.MonkeyPatch) -> Calla
 
     def give(do: Callable[[Job], Any]) -> None:
         monkeypatch.setattr("hgesim.study.runner._local", local)
-        monkeypatch.setattr("hgesim.study.runner.check_worker", lambda *words: "")
+        monkeypatch.setattr("hgesim.study.runner.check_worker", lambda *words: {"engine": "none"})
         monkeypatch.setattr("hgesim.study.runner.perform", do)
 
     return give
@@ -112,6 +115,35 @@ def test_what_says_nothing_of_a_run_stops_the_study_which_goes_on_later(
     assert 4 in StudyFolder.load(out).missing()
     handed(store)
     assert not run_study(path, out).missing()
+
+
+def test_a_study_goes_on_with_the_engine_it_began_with_or_not_at_all(
+    tmp_path: Path, handed: Callable[[Callable[[Job], Any]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(job: Job) -> None:
+        if job.settings["network"]["seed"] > 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        store(job)
+
+    def here(**found: str) -> None:
+        monkeypatch.setattr("hgesim.study.runner.check_worker", lambda *words: {"models": "none", **found})
+
+    path, out = write(tmp_path, CHIPS), tmp_path / "out"
+    handed(half)
+    here(engine="ngspice 46 osdi")
+    with pytest.raises(HgeError, match=r"study\.no-space"):
+        run_study(path, out)
+    handed(store)
+    here(engine="ngspice 44.2 b-source")
+    with pytest.raises(RequestError) as caught:
+        run_study(path, out)
+    assert caught.value.code == "study.other-engine" and "\n" not in str(caught.value)
+    assert 'engine: "ngspice 46 osdi" -> "ngspice 44.2 b-source"' in str(caught.value)
+    assert StudyFolder.load(out).missing()
+    here(engine="ngspice 46 osdi")
+    assert not run_study(path, out).missing()
+    here(engine="ngspice 44.2 b-source")  # the table of what is done can be written anywhere
+    run_study(path, out)
 
 
 def test_a_full_disk_under_the_table(
@@ -180,6 +212,11 @@ def test_a_run_that_cannot_be_is_a_result(tmp_path: Path, osdi_engine: object, m
     perform(job(tmp_path / "a", seed=5))
     found = Run.load(tmp_path / "a" / "run")
     assert found.verdict == "refused" and not found.learnt and "task.already-solved" in found.result["message"]
+    # so is a device that damage made of no use
+    broken = job(tmp_path / "c")
+    broken.settings["nonideal"] = {"lost": ["e9"]}
+    perform(broken)
+    assert "nonideal.no-electrode" in Run.load(tmp_path / "c" / "run").result["message"]
     monkeypatch.setattr("hgesim.study.work.Experiment.from_config", lambda *words: 1 / 0)
     perform(job(tmp_path / "b"))
     found = Run.load(tmp_path / "b" / "run")
@@ -241,3 +278,17 @@ def test_runs_can_be_done_in_threads_side_by_side(tmp_path: Path, osdi_engine: o
 
     first, second = (Run.load(tmp_path / name / "run") for name in ("a", "b"))
     assert not errors and first.result["history"] == second.result["history"]
+
+
+def test_what_decides_the_figures_on_this_machine(tmp_path: Path, osdi_engine: Engine) -> None:
+    marker = tmp_path / "study.json"
+    with pytest.raises(EngineError, match=r"study\.no-folder"):
+        check_worker([job(tmp_path)], str(marker))
+    marker.touch()
+    plain, dense = job(tmp_path), job(tmp_path)
+    dense.settings["engine"] = {"dialect": "b-source"}
+    found = check_worker([plain, dense], str(marker))
+    name = f"{osdi_engine.name} {osdi_engine.version}"
+    assert found == {"hgesim": __version__, "engine": f"{name} b-source, {name} osdi", "models": "none"}
+    plain.settings["circuit"]["mixer"] = "gf180"
+    assert re.fullmatch("[0-9a-f]{64}", check_worker([plain], str(marker))["models"])
