@@ -20,6 +20,7 @@ from hgesim.circuit import (
     SlewFollower,
     Staircase,
     StartServo,
+    Steps,
     Transconductance,
     VoltageSource,
     level_net,
@@ -35,10 +36,14 @@ __all__ = ["NOISE_STEPS", "deviate"]
 NOISE_STEPS = 5.0
 
 # Port in series with which an offset voltage stands.
-_OFFSETS = {"readout": "inp", "loss": "e", "mixer": "xp", "integrator": "inp"}
+_OFFSETS = {"readout": "inp", "loss": "e", "coupler": "outp", "mixer": "xp", "integrator": "inp"}
+# Where a block sees its net from behind, the net has the offset instead: the current input of the read-out holds the
+# output electrode at it, and an output drives it.
+_BEHIND = ("readout", "coupler")
+_POLES = {"readout": ("out",), "coupler": ("outp", "outn"), "integrator": ("out",)}
 _POLE_OHMS = 1e3
 # Port in series with which an amplifier's noise stands.
-_AMPLIFIERS = {"readout": "inp", "mixer": "xp", "integrator": "inp"}
+_AMPLIFIERS = {"readout": "inp", "loss": "e", "coupler": "inp", "mixer": "xp", "integrator": "inp"}
 _DRIFT_SAMPLES = 10_000
 # An offset before an integrator is what its start has to be held against: 100 mV behind 200 kOhm of a low-pass are half
 # a microampere, for which this servo is off by half a millivolt.
@@ -172,13 +177,14 @@ class _Work:
             placed = self._readout(placed, around)
         if kind == "integrator":
             placed = self._control(placed, around)
+        if kind == "coupler":
+            placed = self._slowed(placed, around)
         if kind == "readout":
             self._current_noise(placed.nets["inp"], around)
         if kind in _AMPLIFIERS:
             placed = self._voltage_noise(placed, _AMPLIFIERS[kind], around)
         if kind in _OFFSETS and (offset := self._draw(f"{kind}_offset", placed.name)):
-            # at the read-out's current input it is the output electrode that stands at the offset
-            placed = self._series(placed, _OFFSETS[kind], -offset if kind == "readout" else offset, around)
+            placed = self._series(placed, _OFFSETS[kind], -offset if kind in _BEHIND else offset, around)
         return [placed, *around]
 
     def _mixer(self, placed: BlockInstance, around: list[Element]) -> BlockInstance:
@@ -211,29 +217,25 @@ class _Work:
             new = f"{name}_exact"
             around.append(Staircase(f"x_{new}", placed.nets["out"], new, "0", step, f"rounding of {placed.note}"))
             placed = _rewired(placed, out=new)
-        if self.chip.size("readout_bandwidth"):
-            new = f"{name}_fast"
-            around += self._pole(new, placed.nets["out"], f"pole of {placed.note}")
-            placed = _rewired(placed, out=new)
-        return placed
+        return self._slowed(placed, around)
 
-    def _pole(self, fast: str, out: str, note: str) -> list[Element]:
-        """Return what drives a net after a faster one."""
-        corner, slew = self._draw("readout_bandwidth", ""), self._draw("readout_slew", "")
-        if slew:
-            follower = SlewFollower(f"b_{fast}", out, fast, corner, slew, note)
-            return [follower, Capacitor(f"c_{fast}", out, "0", follower.farads, note)]
-        farads = 1.0 / (2.0 * math.pi * _POLE_OHMS * corner)
-        return [
-            Resistor(f"r_{fast}", fast, out, _POLE_OHMS, note),
-            Capacitor(f"c_{fast}", out, "0", farads, note),
-        ]
+    def _slowed(self, placed: BlockInstance, around: list[Element]) -> BlockInstance:
+        """Put a pole behind each output of a block."""
+        kind = placed.block.kind
+        if not self.chip.size(f"{kind}_bandwidth"):
+            return placed
+        corner, slew = self._draw(f"{kind}_bandwidth", ""), self._draw(f"{kind}_slew", "")
+        nets = {port: f"{placed.name.removeprefix('x_')}_fast{port.removeprefix('out')}" for port in _POLES[kind]}
+        for port, fast in nets.items():
+            around += _pole(fast, placed.nets[port], (corner, slew), f"pole of {placed.note}")
+        return _rewired(placed, **nets)
 
     def _control(self, placed: BlockInstance, around: list[Element]) -> BlockInstance:
+        out = placed.nets["out"]
+        placed = self._slowed(placed, around)
         if step := self._draw("control_step", placed.name):
             new, dither = f"{placed.name.removeprefix('x_')}_exact", placed.nets["dither"]
-            out = placed.nets["out"]
-            around.append(Staircase(f"x_{new}", out, new, dither, step, f"rounding of {placed.note}"))
+            around.append(Staircase(f"x_{new}", placed.nets["out"], new, dither, step, f"rounding of {placed.note}"))
             self.analog[out] = new
             placed = _rewired(placed, out=new)
         return placed
@@ -268,19 +270,25 @@ class _Work:
         return _rewired(placed, **{port: new})
 
     def _level(self, source: CurrentSource) -> list[Element]:
-        """Let the level of a site drift: a current beside the one that makes the level."""
-        size = self.chip.size("level_drift")
-        if not size:
-            return [source]
-        self.touched.add("level_drift")
-        net, note = f"drift_{source.into}", f"drift of {source.note}"
-        step = max(self.step, self.stop / _DRIFT_SAMPLES)
-        draw = ("level_drift", source.into, str(self.chip.run))
-        return [
-            source,
-            NoisePath(f"a_{net}", net, 0.0, size, step, self.stop, self.chip.seed, draw, note),
-            Transconductance(f"g_{net}", source.into, "0", net, "0", 1.0, note),
-        ]
+        """Let the level of a site drift and age: currents beside the one that makes the level."""
+        made: list[Element] = [source]
+        if size := self.chip.size("level_drift"):
+            self.touched.add("level_drift")
+            net, note = f"drift_{source.into}", f"drift of {source.note}"
+            step = max(self.step, self.stop / _DRIFT_SAMPLES)
+            draw = ("level_drift", source.into, str(self.chip.run))
+            made += [
+                NoisePath(f"a_{net}", net, 0.0, size, step, self.stop, self.chip.seed, draw, note),
+                Transconductance(f"g_{net}", source.into, "0", net, "0", 1.0, note),
+            ]
+        if rate := self._draw("level_ageing", source.into):
+            net, note = f"ageing_{source.into}", f"ageing of {source.note}"
+            ramp = Steps((rate * self.stop, 0.0), 2.0 * self.stop, self.stop)
+            made += [
+                VoltageSource(f"v_{net}", net, "0", ramp, note),
+                Transconductance(f"g_{net}", source.into, "0", net, "0", 1.0, note),
+            ]
+        return made
 
     def _series(self, placed: BlockInstance, port: str, volt: float, around: list[Element]) -> BlockInstance:
         """Put a voltage in series with a port, which sees its net raised by so much."""
@@ -291,3 +299,13 @@ class _Work:
 
 def _rewired(placed: BlockInstance, **nets: str) -> BlockInstance:
     return dataclasses.replace(placed, nets={**placed.nets, **nets})
+
+
+def _pole(fast: str, out: str, limits: tuple[float, float], note: str) -> list[Element]:
+    """Return what drives a net after a faster one: with a corner in hertz, and a slew rate in V/s if it is not 0."""
+    corner, slew = limits
+    if slew:
+        follower = SlewFollower(f"b_{fast}", out, fast, corner, slew, note)
+        return [follower, Capacitor(f"c_{fast}", out, "0", follower.farads, note)]
+    farads = 1.0 / (2.0 * math.pi * _POLE_OHMS * corner)
+    return [Resistor(f"r_{fast}", fast, out, _POLE_OHMS, note), Capacitor(f"c_{fast}", out, "0", farads, note)]

@@ -58,8 +58,13 @@ class Factor:
 
 
 _FOUNDRY = "GF180MCU model file sm141064.ngspice"
-_TL072 = "TL072 data sheet, input offset 3 mV typical, 10 mV at most"
+_TL072 = "TL072 data sheet"
 _AD633 = "AD633 data sheet"
+_OWN = "own choice"
+_OFFSET = f"{_TL072}, input offset 3 mV typical, 10 mV at most"
+_TRIM = f"{_OWN}: a tenth of the range of the trim that the {_AD633} shows"
+_COUPLER = "coupler of circuits/gf180 with mismatch, simulated; also 26 times 2 mV of an ALD1106 pair"
+_SCALE = f"{_AD633}, scale factor error typically 0.25 percent of full scale"
 _ONE_PERCENT = "parts of 1 percent, taken as three standard deviations"
 _FIVE_PERCENT = "parts of 5 percent, taken as three standard deviations"
 
@@ -80,6 +85,14 @@ def _corner(name: str, noise: str, typical: float, source: str) -> Factor:
     return Factor(name, f"frequency below which {noise} rises as 1/f", "Hz", _EXACT, _TIME, typical, source, 0.0, 1e12)
 
 
+def _pole(kind: str, place: str, typical: float, source: str) -> tuple[Factor, Factor]:
+    slew = f"largest slope behind {place}, beside the pole of {kind}_bandwidth"
+    return (
+        _exact(f"{kind}_bandwidth", f"frequency of a pole behind {place}", "Hz", typical, source, (0.0, 1e12)),
+        _exact(f"{kind}_slew", slew, "V/s", 8.6e6, "op-amp of circuits/gf180, 8.6 V/us", (0.0, 1e12)),
+    )
+
+
 FACTORS: dict[str, Factor] = {
     factor.name: factor
     for factor in (
@@ -90,6 +103,14 @@ FACTORS: dict[str, Factor] = {
             1.0,
             f"{_FOUNDRY}, section fets_mm; law of Pelgrom, Duinmaijer, Welbers, IEEE JSSC 24 (1989) 1433",
             10.0,
+        ),
+        _drawn(
+            "transistor_offset",
+            "gate or base of every transistor of the blocks that is not the foundry's, each its own",
+            "V",
+            1.4e-3,
+            "ALD1107 data sheet, offset of a pair 2 mV typical, taken as one standard deviation; 2N3904: own choice",
+            1.0,
         ),
         _drawn(
             "resistor_tolerance", "every resistor inside of the blocks, each its own", "", 0.0033, _ONE_PERCENT, 0.5
@@ -118,7 +139,7 @@ FACTORS: dict[str, Factor] = {
             "conductance across each capacitor of the integrators: a decay of the controls",
             "S",
             1e-11,
-            "WIMA MKP 4 data sheet, insulation of 100 GOhm at least",
+            "WIMA MKP 4 data sheet, insulation of 100 GOhm at least up to 0.33 uF",
             (0.0, 1e-3),
         ),
         _exact(
@@ -126,31 +147,26 @@ FACTORS: dict[str, Factor] = {
             "share of the capacitance of the integrators that charges in 1, 10 and 100 ms, a third each",
             "",
             1e-3,
-            "WIMA technical information, polypropylene 0.05 to 0.1 percent; model of Dow, IRE Trans. EC-7 (1958) 17",
+            "WIMA table of dielectrics, polypropylene 0.05 to 0.1 percent; model of Dow, IRE Trans. EC-7 (1958) 17",
             (0.0, 0.5),
         ),
-        _drawn("readout_offset", "voltage at which the read-out holds the output electrode", "V", 3e-3, _TL072),
-        _drawn("loss_offset", "input of the loss: it adds to the error", "V", 5e-3, f"{_AD633}, input offset"),
-        _drawn("mixer_offset", "signal input of every mixer", "V", 5e-3, f"{_AD633}, input offset"),
-        _drawn("integrator_offset", "input of every integrator: a constant false gradient", "V", 3e-3, _TL072),
+        _drawn("readout_offset", "voltage at which the read-out holds the output electrode", "V", 3e-3, _OFFSET),
+        _drawn("loss_offset", "input of the loss: it adds to the error", "V", 5e-3, _TRIM),
+        _drawn("coupler_offset", "between the outputs of the coupler, for all mixers", "V", 0.05, _COUPLER),
+        _drawn("mixer_offset", "signal input of every mixer", "V", 5e-3, _TRIM),
+        _drawn("integrator_offset", "input of every integrator: a constant false gradient", "V", 3e-3, _OFFSET),
         _drawn("readout_gain", "transimpedance of the read-out, relative", "", 0.0033, _ONE_PERCENT, 0.5),
-        _drawn("mixer_gain", "gain of every mixer, relative", "", 0.0025, f"{_AD633}, scale factor error", 0.5),
-        _exact(
-            "readout_bandwidth",
-            "frequency of a pole behind the read-out",
-            "Hz",
-            2e5,
-            "the GF180 read-out of circuits/gf180, 214 kHz",
-            (0.0, 1e12),
+        _drawn(
+            "mixer_gain",
+            "gain of every mixer, relative",
+            "",
+            0.0025,
+            _SCALE,
+            0.5,
         ),
-        _exact(
-            "readout_slew",
-            "largest slope behind the read-out, beside the pole of readout_bandwidth",
-            "V/s",
-            8.3e6,
-            "the GF180 op-amp of circuits/gf180, 8.6 V/us",
-            (0.0, 1e12),
-        ),
+        *_pole("readout", "the read-out", 2e5, "read-out of circuits/gf180, 214 kHz"),
+        *_pole("coupler", "each output of the coupler", 1.5e5, f"{_TL072}, 4 MHz over the gain of 26"),
+        *_pole("integrator", "every integrator, for control and dither", 4e6, f"{_TL072}, 4 MHz at a gain of 1"),
         _exact(
             "readout_step",
             "step to which the output of the read-out is rounded, at any time",
@@ -190,7 +206,7 @@ FACTORS: dict[str, Factor] = {
             "share of its reference that each mixer finds at its signal input",
             "",
             3e-3,
-            f"{_AD633}, feed-through of an input",
+            _OWN,
             1.0,
         ),
         _exact(
@@ -211,7 +227,7 @@ FACTORS: dict[str, Factor] = {
         _corner("network_corner", "network_noise", 1e3, "the same, whose noise is given at 1 kHz"),
         _noise(
             "amplifier_noise",
-            "white noise at the inputs of read-out, mixers and integrators, each its own",
+            "white noise at the inputs of read-out, loss, coupler, mixers and integrators, each its own",
             "V/rtHz",
             18e-9,
             "TL072 data sheet, 18 nV at 1 kHz; the GF180 op-amp has that above 0.1 MHz",
@@ -222,7 +238,14 @@ FACTORS: dict[str, Factor] = {
             "1/f noise of the level of every site of the network, each its own: the density at 1 Hz",
             "V/rtHz",
             1e-6,
-            "charge noise in silicon, about 1 ueV at 1 Hz: Connors et al., Physical Review B 100 (2019) 165305",
+            "own choice; such noise in cold silicon: Connors et al., Physical Review B 100 (2019) 165305",
+        ),
+        _drawn(
+            "level_ageing",
+            "level of every site of the network, each its own: it moves at this rate from the start of the run",
+            "V/s",
+            1e-3,
+            _OWN,
         ),
         Factor(
             "broken_bonds",
@@ -238,7 +261,9 @@ FACTORS: dict[str, Factor] = {
     )
 }
 
-# What a technology has by itself, without a fault and without noise; each with its typical size.
+# What a technology has by itself, without a fault and without noise; each with its typical size. Offsets of "discrete"
+# are those of op-amps and multipliers as they are bought, at the ports of the blocks, so that every technology can have
+# them. The transistors of circuits/discrete are drawn by transistor_offset, in the place of these offsets, not beside.
 PRESETS: dict[str, tuple[str, ...]] = {
     "gf180": ("mismatch", "resistor_spread", "capacitor_spread"),
     "discrete": (
@@ -248,6 +273,7 @@ PRESETS: dict[str, tuple[str, ...]] = {
         "dielectric_absorption",
         "readout_offset",
         "loss_offset",
+        "coupler_offset",
         "mixer_offset",
         "integrator_offset",
         "mixer_gain",

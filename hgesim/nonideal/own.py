@@ -22,6 +22,7 @@ __all__ = ["INSIDE", "own_block"]
 # Factors that act inside of blocks.
 INSIDE = (
     "mismatch",
+    "transistor_offset",
     "resistor_tolerance",
     "resistor_spread",
     "capacitor_tolerance",
@@ -124,11 +125,23 @@ class _Work:
     def _card(self, card: str, path: tuple[str, ...]) -> list[str]:
         if card.startswith("x"):
             return [self._instance(card, path)]
+        if card[0] in "mqj":
+            return self._transistor(card, path)
         if card[0] in "rc":
             card = self._part(card, path)
         if self.block.kind == "integrator" and len(path) == 1 and integrates(card):
             return [card, *self._losses(card)]
         return [card]
+
+    def _transistor(self, card: str, path: tuple[str, ...]) -> list[str]:
+        """Put a voltage in series with the gate or base, which is the second net of all kinds."""
+        name, first, control, rest = card.split(maxsplit=3)
+        volt = self.chip.draw("transistor_offset", *path, name)
+        if not volt:
+            return [card]
+        self.touched.add("transistor_offset")
+        net = f"offset_{name}"
+        return [f"v{net} {net} {control} {spice_number(volt)}", f"{name} {first} {net} {rest}"]
 
     def _part(self, card: str, path: tuple[str, ...]) -> str:
         """Scale a resistor or capacitor by its own deviation and by the one that all on the chip have."""

@@ -12,7 +12,7 @@ from scipy.signal import welch
 from small_designs import simulate, small_loop, small_star
 
 from hgesim.blocks import all_subckts, get_block
-from hgesim.circuit import BlockInstance, Dc, NoisePath, Resistor, VoltageSource
+from hgesim.circuit import BlockInstance, Dc, NoisePath, Resistor, Steps, VoltageSource
 from hgesim.config import parse_config
 from hgesim.design import Circuit, Design, Transient, block_set
 from hgesim.engine import Engine, gf180_models, read_raw, run_deck
@@ -71,7 +71,8 @@ def test_same_seed_same_bytes_another_run_another_path() -> None:
     )
     assert first == again
     noise = sorted(name for name in first if name.startswith("noise_"))
-    assert len(noise) == 1 + 1 + 3 + 3  # the network, the read-out, mixers and integrators of three channels
+    # the network, read-out, loss and coupler, mixers and integrators of three channels
+    assert len(noise) == 1 + 3 + 3 + 3
     assert all(first[name] != other[name] for name in noise)
     assert len({first[name] for name in noise}) == len(noise)
     # the chip stays: only the line that says what is on differs
@@ -152,6 +153,15 @@ def test_levels_drift_each_by_itself() -> None:
     assert {path.out for path in paths} == {f"drift_eps_{label}" for label in network.site_labels}
     assert len({path_text(path) for path in paths}) == network.n_sites
     assert all(path.white == 0 and path.flicker == 1e-6 for path in paths)
+    aged = made.replace(nonideal=Nonideal({"level_drift": 1e-6, "level_ageing": 0.5}, seed=2)).circuit
+    ramps = {e.plus: e.wave for e in aged.elements if isinstance(e, VoltageSource) and e.plus.startswith("ageing_")}
+    stop = made.loop.timeline.stop
+    assert set(ramps) == {f"ageing_eps_{label}" for label in network.site_labels} and len(set(ramps.values())) == 5
+    assert [dataclasses.replace(path, seed=0) for path in aged.paths] == list(paths)
+    for net, wave in ramps.items():
+        assert isinstance(wave, Steps) and wave.points[0] == (0.0, 0.0)
+        rate = Nonideal({"level_ageing": 0.5}, seed=2).draw("level_ageing", net.removeprefix("ageing_"))
+        assert wave.points[1] == (stop, rate * stop)
     with pytest.raises(RequestError, match=r"nonideal\.no-effect.*level_drift"):
         design(Nonideal({"level_drift": 1e-6}))  # ohmic bonds have no levels
 

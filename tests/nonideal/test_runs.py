@@ -24,7 +24,9 @@ def run(folder: Path, *settings: str) -> Run:
 def test_a_run_says_what_was_on_and_its_settings_repeat_it(osdi_engine: Engine, tmp_path: Path) -> None:
     """Noise, rounding, offsets, damage and a preset at once: the run begins at its start and is valid."""
     settings = ["preset=discrete", "seed=0", "network_noise=3 pA/rtHz", "control_step=4 mV", "broken_bonds=0.02"]
-    made = run(tmp_path / "run", *settings, "level_drift=1e-6", "amplifier_noise=2e-8")
+    settings += ["level_drift=1e-6", "level_ageing=1e-3", "amplifier_noise=2e-8", "coupler_slew=8e6"]
+    settings += [f"{kind}_bandwidth=1 MHz" for kind in ("readout", "coupler", "integrator")]
+    made = run(tmp_path / "run", *settings)
     result = made.result
     assert made.verdict == "ok", result["message"]
     assert result["seeds"]["nonideal"] == 0
