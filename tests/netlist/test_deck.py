@@ -44,7 +44,8 @@ def make(network: Network | None = None, technology: str = "ideal", **choices: B
 
 def chip(technology: str) -> Design:
     """With every factor that the technology has."""
-    sizes = {name: f.typical for name, f in FACTORS.items() if name != "mismatch" or technology == "gf180"}
+    transistors = {"mismatch": "gf180", "transistor_offset": "discrete"}
+    sizes = {name: f.typical for name, f in FACTORS.items() if transistors.get(name, technology) == technology}
     return make(technology=technology).replace(nonideal=Nonideal(sizes, seed=3, lost=("e3",)))
 
 
