@@ -6,12 +6,14 @@ netlist carries that as a comment, so that a node in trouble can be traced to it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from hgesim.blocks import Block
+from hgesim.blocks.transfer import REFERENCE_EDGE
 from hgesim.network import Law
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "Resistor",
     "Sine",
     "SlewFollower",
+    "Square",
     "Staircase",
     "StartServo",
     "StartSwitch",
@@ -79,6 +82,27 @@ class Sine:
 
 
 @dataclass(frozen=True)
+class Square:
+    """A trapezoid of plus and minus `amplitude`, in phase with the `Sine` of the same values; `edge` in periods."""
+
+    amplitude: float
+    frequency: float
+    phase: float = 0.0
+    edge: float = REFERENCE_EDGE
+
+    @property
+    def first(self) -> tuple[float, float]:
+        """Return the level at time 0, and when the first edge away from it begins, in second.
+
+        An edge that is under way at time 0 counts as over.
+        """
+        turns = self.phase / (2.0 * math.pi) + self.edge / 2.0  # whole where a rise begins, half where a fall does
+        past = turns % 0.5
+        high = math.floor(2.0 * turns) % 2 == 0
+        return (self.amplitude if high else -self.amplitude), (0.5 - past) / self.frequency
+
+
+@dataclass(frozen=True)
 class Steps:
     """A periodic sequence of levels joined by straight ramps: level k is held from ``k slot + ramp`` to ``(k+1) slot``.
 
@@ -124,7 +148,7 @@ class Table:
     values: tuple[float, ...]
 
 
-Wave = Dc | Sine | Steps | Pulse | Table
+Wave = Dc | Sine | Square | Steps | Pulse | Table
 
 
 @dataclass(frozen=True)
@@ -167,7 +191,7 @@ class CurrentSource:
     name: str
     into: str
     out_of: str
-    wave: Dc | Sine
+    wave: Dc | Sine | Square
     note: str = ""
 
 

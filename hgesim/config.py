@@ -23,6 +23,7 @@ from hgesim.config_fields import (
     Name,
     Number,
     Ohm,
+    Phases,
     Second,
     Section,
     Siemens,
@@ -119,11 +120,14 @@ class LoopConfig(Section):
     """The learning loop.
 
     * ``rule`` of learning, and ``loss``: ``mse`` (the error squared) or ``hinge`` (only that on the wrong side).
-    * Start: ``start`` (V, one for each control), else drawn by ``seed`` within plus and minus ``start_range`` (V).
+    * Start: ``start`` (V, one for each control), else drawn by ``seed`` within plus and minus ``start_range`` (V);
+      ``threshold_start`` (V). Both as in the result's ``continue_with`` go on from where a run ended.
     * `hgesim.loop.LoopSettings`: ``rate`` (relative; 0 disconnects the integrators), ``slowness`` (integrator time
       constant over the window; by default four times the number of cases), ``decay`` (s, in which the controls would
-      forget; never where not given), ``dither`` and ``threshold_dither`` (V),
-      ``reference`` (V, of the mixers), ``transimpedance`` and ``threshold_resistance`` (Ohm).
+      forget; never where not given), ``dither`` and ``threshold_dither`` (V), ``transimpedance`` and
+      ``threshold_resistance`` (Ohm); of the mixers' references the amplitude ``reference`` (V), ``reference_shape``
+      (``sine`` or ``square``) and ``reference_phase``, by which they lag their dithers (deg: one, or one for each
+      channel with the threshold's last, or ``"auto"`` for the blocks' nominal phase).
     * `hgesim.loop.plan_tones`: ``base`` (Hz), or ``carriers`` (Hz, one for each control and one for the threshold).
     * `hgesim.loop.Timeline`: ``epochs``; each case is ``ramp`` and ``settle`` (s) and a window of ``beats`` beats.
     * ``control_range`` (V): a control or error that ends beyond it counts as railed.
@@ -137,10 +141,13 @@ class LoopConfig(Section):
     seed: int = Field(default=0, ge=0)
     start_range: Volt = Field(default=0.6, ge=0)
     start: tuple[Volt, ...] | None = Field(default=None, strict=False)
+    threshold_start: Volt = 0.0
     rate: Number = 1.0
     dither: Volt = 10e-3
     threshold_dither: Volt = 30e-3
     reference: Volt = 0.3
+    reference_shape: Literal["sine", "square"] = "sine"
+    reference_phase: Phases = 0.0
     base: Hertz = 1e3
     carriers: tuple[Hertz, ...] | None = Field(default=None, strict=False)
     beats: int = Field(default=1, ge=1)

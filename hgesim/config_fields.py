@@ -23,6 +23,7 @@ __all__ = [
     "Name",
     "Number",
     "Ohm",
+    "Phases",
     "Second",
     "Section",
     "Siemens",
@@ -42,6 +43,17 @@ def _quantity(unit: str) -> BeforeValidator:
             raise PydanticCustomError("refused", "refused", {REFUSAL: error}) from None
 
     return BeforeValidator(read)
+
+
+def _phases(value: object) -> float | tuple[float, ...] | str:
+    if value == "auto":
+        return "auto"
+    try:
+        if isinstance(value, list | tuple):
+            return tuple(parse_quantity(one, "deg") for one in value)
+        return parse_quantity(value, "deg")
+    except RequestError as error:
+        raise PydanticCustomError("refused", "refused", {REFUSAL: error}) from None
 
 
 def _one_line(value: object) -> object:
@@ -64,6 +76,7 @@ Siemens = Annotated[float, _quantity("S")]
 Farad = Annotated[float, _quantity("F")]
 Ohm = Annotated[float, _quantity("Ohm")]
 Degree = Annotated[float, _quantity("deg")]
+Phases = Annotated[float | tuple[float, ...] | str, BeforeValidator(_phases)]  # degrees, or "auto"
 AmpereNoise = Annotated[float, _quantity("A/rtHz")]
 VoltNoise = Annotated[float, _quantity("V/rtHz")]
 VoltPerSecond = Annotated[float, _quantity("V/s")]

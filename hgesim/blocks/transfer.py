@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hgesim.arguments import check_real
-from hgesim.errors import RequestError
+from hgesim.arguments import check_real, check_whole
+from hgesim.errors import RequestError, nearest
 
 __all__ = [
     "CONTRACT",
+    "REFERENCE_EDGE",
+    "REFERENCE_SHAPES",
     "Contract",
     "coupler_output",
     "coupler_response",
@@ -26,7 +28,9 @@ __all__ = [
     "mixer_harmonic",
     "mixer_mean",
     "mixer_output",
+    "mixer_series",
     "readout_output",
+    "reference_wave",
 ]
 
 
@@ -49,7 +53,7 @@ class Contract:
     mixer_gain, mixer_range, mixer_knee : float
         Gain, signal range (V) and switching voltage (V) of gain x0 tanh(x/x0) tanh(lo/lo0).
     mixer_reference : float
-        Amplitude of the sine at ``lo``, V.
+        Amplitude of the reference at ``lo``, V.
     lowpass_r, lowpass_c : float
         Resistor of each leg, Ohm, and the capacitor between the legs, F.
     integrator_r, integrator_c : float
@@ -84,9 +88,14 @@ class Contract:
 
 CONTRACT = Contract()
 
-_PHASE = np.sin(2 * np.pi * (np.arange(64) + 0.5) / 64)  # one period; 64 points are exact to 1e-9 for these tanh
+REFERENCE_SHAPES = ("sine", "square")
+# Length of a square reference's edges, in periods, not in seconds: so all channels have the same gain and harmonics.
+REFERENCE_EDGE = 1.0 / 50.0
+
+_TURNS = (np.arange(64) + 0.5) / 64  # one period; 64 points are exact to 1e-9 for the tanh of these sines
+_FINE_TURNS = (np.arange(12800) + 0.5) / 12800  # 256 points on an edge
 _ROUNDNESS = 16
-_HARMONICS, _STRONGEST = 15, 2.0
+_HARMONICS, _STRONGEST = 15, 5.0
 
 
 def readout_output(current: ArrayLike, rf: float = CONTRACT.readout_rf) -> NDArray[np.float64]:
@@ -146,41 +155,97 @@ def mixer_output(x: ArrayLike, lo: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(CONTRACT.mixer_gain * CONTRACT.mixer_range * signal * switch, float)
 
 
-def mixer_mean(amplitude: ArrayLike, reference: float = CONTRACT.mixer_reference) -> NDArray[np.float64]:
-    """Return the mean output, V, for a sine at x (amplitude in V) in phase with the sine at ``lo`` (`reference`, V)."""
-    x = np.asarray(amplitude, float)[..., None] * _PHASE
-    return np.asarray(mixer_output(x, reference * _PHASE).mean(axis=-1), float)
+def reference_wave(
+    turns: ArrayLike, amplitude: float = CONTRACT.mixer_reference, shape: str = "sine"
+) -> NDArray[np.float64]:
+    """Return a reference, V, at times in periods.
+
+    Parameters
+    ----------
+    turns : array
+        Time over the period.
+    amplitude : float
+        In volt.
+    shape : str
+        ``"sine"``, or ``"square"``: a trapezoid in phase with it, whose edges, `REFERENCE_EDGE` of a period long, have
+        their middle where the sine has its zeros.
+
+    Raises
+    ------
+    RequestError
+        ``blocks.unknown-shape``.
+    """
+    if shape not in REFERENCE_SHAPES:
+        raise RequestError(
+            "blocks.unknown-shape", f"{shape!r}", place="shape", remedy=nearest(str(shape), REFERENCE_SHAPES)
+        )
+    sine = np.sin(2 * np.pi * np.asarray(turns, float))
+    if shape == "sine":
+        return np.asarray(amplitude * sine, float)
+    return np.asarray(amplitude * np.clip(np.arcsin(sine) / (np.pi * REFERENCE_EDGE), -1.0, 1.0), float)
 
 
-def mixer_harmonic(number: int, reference: float = CONTRACT.mixer_reference) -> float:
+def mixer_mean(
+    amplitude: ArrayLike, reference: float = CONTRACT.mixer_reference, shape: str = "sine"
+) -> NDArray[np.float64]:
+    """Return the mean output, V, for a sine at x (amplitude in V) in phase with `reference_wave` at ``lo``."""
+    turns = _TURNS if shape == "sine" else _FINE_TURNS
+    x = np.asarray(amplitude, float)[..., None] * np.sin(2 * np.pi * turns)
+    return np.asarray(mixer_output(x, reference_wave(turns, reference, shape)).mean(axis=-1), float)
+
+
+def mixer_series(count: int, reference: float = CONTRACT.mixer_reference, shape: str = "sine") -> NDArray[np.float64]:
+    """Return the Fourier series of the switching function, (count,): ``tanh(lo/lo0) = sum_n b_n sin(n theta)``.
+
+    Parameters
+    ----------
+    count : int
+        How many, from the fundamental on; even ones are 0.
+    reference : float
+        Amplitude at ``lo``, V; 5 at most.
+    shape : str
+        Of `reference_wave`.
+
+    Raises
+    ------
+    RequestError
+        ``blocks.bad-value``, ``blocks.unknown-shape``.
+    """
+    check_whole(count, 1, "blocks.bad-value", "count")
+    if not 0 < check_real(reference, "blocks.bad-value", "reference") <= _STRONGEST:
+        remedy = f"volts above 0, up to {_STRONGEST:g}"
+        raise RequestError("blocks.bad-value", f"{reference!r}", place="reference", remedy=remedy)
+    switch = np.tanh(reference_wave(_FINE_TURNS, reference, shape) / CONTRACT.mixer_knee)
+    found = 2.0 * np.sin(2 * np.pi * np.outer(np.arange(1, count + 1, 2), _FINE_TURNS)) @ switch / len(_FINE_TURNS)
+    series = np.zeros(count)
+    series[::2] = found
+    return series
+
+
+def mixer_harmonic(number: int, reference: float = CONTRACT.mixer_reference, shape: str = "sine") -> float:
     """Return what a small signal at a harmonic of the reference counts for in the mean output, 1 at its fundamental.
 
-    The switching function tanh(r sin(theta)/lo0) is a Fourier series ``b_1 sin(theta) + b_3 sin(3 theta) + ...``, and
-    the mean of its product with a sine in phase at n theta is b_n/2: the answer is ``b_n/b_1``, 0 for even n. A hard
-    switch (a square wave) has 1/n, a linear multiplier nothing.
+    The mean of the product of the switching function (`mixer_series`) with a sine in phase at n theta is b_n/2: the
+    answer is ``b_n/b_1``, 0 for even n. A hard switch (a square wave) has 1/n, a linear multiplier nothing.
 
     Parameters
     ----------
     number : int
         n, 1 to 15.
-    reference : float
-        Amplitude r of the sine at ``lo``, V; 2 at most.
+    reference, shape
+        As for `mixer_series`.
 
     Raises
     ------
     RequestError
-        ``blocks.bad-value``.
+        ``blocks.bad-value``, ``blocks.unknown-shape``.
     """
     if number not in range(1, _HARMONICS + 1):
         raise RequestError(
             "blocks.bad-value", f"{number!r}", place="number", remedy=f"a whole number from 1 to {_HARMONICS}"
         )
-    if not 0 < check_real(reference, "blocks.bad-value", "reference") <= _STRONGEST:
-        remedy = f"volts above 0, up to {_STRONGEST:g}"
-        raise RequestError("blocks.bad-value", f"{reference!r}", place="reference", remedy=remedy)
-    theta = 2 * np.pi * (np.arange(1024) + 0.5) / 1024  # exact to 1e-11 for the strongest reference
-    switch = np.tanh(reference / CONTRACT.mixer_knee * np.sin(theta))
-    return float((switch * np.sin(number * theta)).mean() / (switch * np.sin(theta)).mean())
+    series = mixer_series(number, reference, shape)
+    return float(series[-1] / series[0])
 
 
 def lowpass_response(

@@ -99,7 +99,9 @@ def breakdown(
     twin, apart, exact = (table[keep] for table in (reference.dithered, reference.apart, reference.exact))
     if loop.measured == "output":
         volts, values = loop.points.take(keep.tolist()).volts, loop.settings
-        switched = dithered_gradient(tool.network, volts, loop.plan, values.dither, reference=values.reference)
+        switched = dithered_gradient(
+            tool.network, volts, loop.plan, values.dither, reference=values.reference, shape=values.reference_shape
+        )
         how = "twin: with the switching reference of the mixers against a pure sine"
         rows.append(_part("harmonics", switched, twin, how))
     rows.append(_part("intermodulation", twin, apart, "twin: all tones against one at a time"))

@@ -226,6 +226,8 @@ def make_loop(config: Config, network: Network, task: Task) -> HomodyneLoop:
         dither=values.dither,
         threshold_dither=values.threshold_dither,
         reference=values.reference,
+        reference_shape=values.reference_shape,
+        reference_phase=values.reference_phase,
         rate=values.rate,
         slowness=_SLOWNESS_PER_CASE * len(task.cases) if values.slowness is None else values.slowness,
         transimpedance=values.transimpedance,
@@ -233,7 +235,7 @@ def make_loop(config: Config, network: Network, task: Task) -> HomodyneLoop:
         decay=values.decay,
     )
     start = draw_start(values.seed, values.start_range, len(network.controls)) if values.start is None else values.start
-    return HomodyneLoop(task, plan, timeline, settings, start)
+    return HomodyneLoop(task, plan, timeline, settings, start, values.threshold_start)
 
 
 def _plan(values: LoopConfig, channels: int, steps_per_cycle: float) -> TonePlan:

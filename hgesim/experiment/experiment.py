@@ -145,7 +145,8 @@ class Experiment:
         Raises
         ------
         RequestError
-            ``folder.*``, ``task.already-solved``; ``config.conflict`` for restarts of a design that the settings do not
+            ``folder.*``, ``task.already-solved`` (unless ``loop.start`` and ``loop.threshold_start`` are both given,
+            as to go on from the end of a run); ``config.conflict`` for restarts of a design that the settings do not
             describe.
         EngineError
             When the engine, the models or the Verilog-A compiler are missing.
@@ -208,7 +209,7 @@ class Experiment:
                     remedy="leave it out, or make the experiment with from_file or from_config",
                 )
             return self._next_start(0)
-        if self._why_not(loop.start) == _SOLVED:
+        if not self._goes_on and self._why_not(loop.start) == _SOLVED:
             raise RequestError(
                 "task.already-solved",
                 f"the start already does {loop.task.name}: nothing to learn",
@@ -216,6 +217,11 @@ class Experiment:
                 remedy="choose another loop.seed",
             )
         return self.design, 0, []
+
+    @property
+    def _goes_on(self) -> bool:
+        """Tell whether the settings give the start of every channel, as a run has that goes on from another's end."""
+        return self.told and {"start", "threshold_start"} <= self.config.loop.model_fields_set
 
     def _next_start(self, first: int) -> tuple[Design, int, list[dict[str, Any]]]:
         """Draw starts from number `first` on until one is worth a transient; return those passed over too."""
@@ -270,6 +276,7 @@ def _what_runs(design: Design, config: Config) -> dict[str, Any]:
             "rule": loop.rule,
             **dataclasses.asdict(loop.settings),
             "start": list(loop.start),
+            "threshold_start": loop.threshold_start,
             "control_range": config.loop.control_range,
             **{key: getattr(loop.timeline, key) for key in ("ramp", "settle", "epochs")},
         },

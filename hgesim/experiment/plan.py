@@ -22,7 +22,18 @@ from hgesim.experiment.build import draw_start
 from hgesim.experiment.experiment import Experiment
 from hgesim.experiment.folder import netlist_folder
 from hgesim.learning import case_voltages, dithered_gradient
-from hgesim.loop import Boxcar, HomodyneLoop, LowPass, crosstalk, noise_variance, plan_tones, products_on_carriers
+from hgesim.loop import (
+    Boxcar,
+    HomodyneLoop,
+    LowPass,
+    crosstalk,
+    noise_variance,
+    nominal_lags,
+    plan_tones,
+    products_on_carriers,
+    reference_lags,
+    trim_gains,
+)
 from hgesim.units import parse_quantity, show_quantity
 
 __all__ = ["PAPER_NOISE", "RunPlan", "plan_run", "wall_time"]
@@ -39,6 +50,7 @@ _LEAST_SHARE = 0.9
 _FOLLOWS = 2.0  # windows of integrator time constant per case, below which a loop follows each case
 _SWALLOWED = 30e-6  # s: after so long a step is gone from the coupler (measured, circuits/gf180/coupler.sp)
 _SAFE_STEPS = 20.0
+_IN_PHASE = 0.95  # cosine of the angle between ripple and reference, below which a trim is worth the while
 
 
 @dataclass(frozen=True)
@@ -61,9 +73,11 @@ class RunPlan:
         """Lay the figures out for people."""
         f, errors = self.figures, self.figures["errors"]
         head = f"{'channel':12s}{'carrier':>10s}{'multiple':>10s}{'third-order hits':>18s}{'in-phase share':>16s}"
+        head += f"{'reference lags':>18s}{'blocks lag':>17s}"
         rows = [
             f"{one['channel']:12s}{show_quantity(one['carrier'], 'Hz', 4):>10s}{one['multiple']:10d}"
-            f"{one['third_order_hits']:18d}{one['in_phase_share']:15.1%}"
+            f"{one['third_order_hits']:18d}{one['in_phase_share']:15.1%}{one['reference_lag_deg']:15.1f} deg"
+            f"{one['nominal_lag_deg']:13.1f} deg"
             for one in f["channels"]
         ]
         times = f["times"]
@@ -82,6 +96,7 @@ class RunPlan:
             "",
             f"expected error of the gradient, dither {show_quantity(f['dither'], 'V')}, median of {_SETTINGS} settings",
             f"  curvature and intermodulation {errors['curvature']:.1%}",
+            f"  harmonics that a {f['reference']['shape']} reference hears {errors['harmonics']:.1%}",
             f"  noise of {f['noise_psd']:.3g} A^2/Hz    {errors['noise']:.1%}",
             f"  leakage, averaged over the window {errors['leakage']:.1%} (read once behind the low-pass "
             f"{errors['leakage_low_pass']:.1%})",
@@ -109,7 +124,8 @@ def plan_run(design: Design, config: Config, noise: float | str = PAPER_NOISE, w
     RunPlan
         Errors are medians, over the start and random controls within ``loop.start_range``, of the length of the
         error over that of the gradient of the output current: curvature and intermodulation from the exact network
-        under the dither (`hgesim.learning.dithered_gradient`), noise ``S/(T A^2)`` (`hgesim.loop.noise_variance`),
+        under the dither (`hgesim.learning.dithered_gradient`), harmonics of the device that the switching reference
+        hears beside the carrier (the same, against a pure sine), noise ``S/(T A^2)`` (`hgesim.loop.noise_variance`),
         leakage of neighbours at random phase (`hgesim.loop.crosstalk`).
 
     Raises
@@ -121,6 +137,7 @@ def plan_run(design: Design, config: Config, noise: float | str = PAPER_NOISE, w
     points = _settings(design, config)
     exact = design.network.gradient(points)[:, list(design.network.controls)]
     errors = _errors(design, points, exact, loop.settings.dither, psd)
+    errors["harmonics"] = _harmonics(design, points, exact)
     figures = _figures(design) | {"noise_psd": psd, "errors": errors}
     if wall is not None:
         figures["times"]["wall"] = wall
@@ -182,11 +199,29 @@ def _errors(design: Design, points: FloatArray, exact: FloatArray, dither: float
     }
 
 
+def _shares(loop: HomodyneLoop) -> FloatArray:
+    """Return what of each channel's ripple passes the coupler and is in phase with its reference, (C + 1,)."""
+    carriers = loop.plan.carriers
+    return np.asarray(coupler_response(carriers).real * trim_gains(loop.settings, carriers))
+
+
+def _harmonics(design: Design, points: FloatArray, exact: FloatArray) -> float:
+    """Return what the switching reference changes, over the gradient's length."""
+    network, plan, values = design.network, design.loop.plan, design.loop.settings
+    sine = dithered_gradient(network, points, plan, values.dither)
+    shape = values.reference_shape
+    switched = dithered_gradient(network, points, plan, values.dither, reference=values.reference, shape=shape)
+    return float(np.median(np.linalg.norm(switched - sine, axis=-1) / np.linalg.norm(exact, axis=-1)))
+
+
 def _figures(design: Design) -> dict[str, Any]:
     loop = design.loop
     plan, line = loop.plan, loop.timeline
     hits = [one.carrier for one in products_on_carriers(plan.multiples, 3) if not one.unavoidable]
-    shares = coupler_response(plan.carriers).real.tolist()
+    values, blocks = loop.settings, design.blocks
+    lags = reference_lags(values, plan.carriers, blocks)
+    asked = nominal_lags(plan.carriers, blocks["readout"], values.transimpedance)
+    shares = _shares(loop).tolist()
     return {
         "channels": [
             {
@@ -195,6 +230,8 @@ def _figures(design: Design) -> dict[str, Any]:
                 "multiple": multiple,
                 "third_order_hits": hits.count(number),
                 "in_phase_share": shares[number],
+                "reference_lag_deg": math.degrees(lags[number]),
+                "nominal_lag_deg": math.degrees(asked[number]),
             }
             for number, (channel, multiple) in enumerate(
                 zip(loop.channels(design.network), plan.multiples, strict=True)
@@ -208,7 +245,8 @@ def _figures(design: Design) -> dict[str, Any]:
         "step": plan.step,
         "points": math.ceil(line.stop / plan.step),
         "transistors": design.circuit.transistors,
-        "dither": loop.settings.dither,
+        "dither": values.dither,
+        "reference": {"amplitude": values.reference, "shape": values.reference_shape},
         "times": {"window": line.window, "case": line.case, "epoch": line.epoch, "run": line.stop},
     }
 
@@ -250,7 +288,13 @@ def _comb_advice(loop: HomodyneLoop, config: Config) -> list[str]:
             f"leave out loop.carriers: the plan's own comb ({', '.join(map(str, better.multiples))} times loop.base) "
             f"has {better.hits} third-order hits instead of {plan.hits}"
         )
-    shares = coupler_response(plan.carriers).real
+    shares, passed = _shares(loop), np.abs(coupler_response(plan.carriers))
+    if (shares / passed).min() < _IN_PHASE:
+        lost, angle = 1.0 - (shares / passed).min(), np.degrees(nominal_lags(plan.carriers))
+        found.append(
+            f'loop.reference_phase = "auto": the blocks let the ripple lag by {angle.min():.0f} to {angle.max():.0f} '
+            f"deg, and references out of phase with it lose up to {lost:.0%}"
+        )
     if shares.min() < _LEAST_SHARE:
         corner = 1.0 / (2.0 * math.pi * CONTRACT.coupler_r * CONTRACT.coupler_c)
         base = corner * math.sqrt(_LEAST_SHARE / (1.0 - _LEAST_SHARE)) / min(plan.multiples)

@@ -22,7 +22,7 @@ from hgesim.learning import (
     score,
     separation,
 )
-from hgesim.loop import HomodyneLoop, Task
+from hgesim.loop import HomodyneLoop, Task, reference_lags
 from hgesim.loop.wiring import ERROR
 from hgesim.waveforms import supply_energy
 
@@ -100,6 +100,11 @@ def _plan(loop: HomodyneLoop, design: Design) -> dict[str, Any]:
         "step": plan.step,
         "fastest_product": plan.fastest_product,
         "third_order_hits": plan.hits,
+        "reference": {
+            "shape": loop.settings.reference_shape,
+            "amplitude": loop.settings.reference,
+            "lag_deg": np.degrees(reference_lags(loop.settings, plan.carriers, design.blocks)),
+        },
     }
 
 
@@ -154,6 +159,10 @@ def learning_figures(design: Design, history: History, control_range: float) -> 
         "swing": after.swing,
         "threshold": after.threshold,
         "railed": railed,
+        "continue_with": {
+            "start": history.controls[-1],
+            "threshold_start": float(history.threshold[-1]),
+        },
         "dither": {
             "amplitude": settings.dither,
             "threshold_amplitude": settings.threshold_dither,

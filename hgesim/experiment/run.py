@@ -97,6 +97,19 @@ class Run(Finished):
         return dict(self.result.get("loss") or {})
 
     @property
+    def continue_with(self) -> tuple[str, ...]:
+        """Return the overrides with which a run goes on from where this one ended; none of a run that was not scored.
+
+        Where the channels were on average over the last window: a run that starts there has half a window to repeat.
+
+        Examples
+        --------
+        >>> learn("and.toml", "more", overrides=Run.load("run").continue_with)     # doctest: +SKIP
+        """
+        ends = self.result.get("continue_with") or {}
+        return tuple(f"loop.{key}={json.dumps(value)}" for key, value in ends.items())
+
+    @property
     def exit_code(self) -> int:
         """Return what the command line ends with: 0 learnt, 3 valid but not learnt, 130 interrupted, 1 not valid."""
         return super().exit_code or (0 if self.learnt else 3)

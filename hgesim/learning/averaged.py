@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from hgesim.blocks.transfer import CONTRACT, loss_slope, mixer_mean
 from hgesim.errors import RequestError
 from hgesim.learning.score import case_voltages
-from hgesim.loop import HomodyneLoop
+from hgesim.loop import HomodyneLoop, trim_gains
 from hgesim.network import Network
 
 __all__ = ["AveragedRun", "averaged_run"]
@@ -52,9 +52,9 @@ def averaged_run(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> Ave
     In case q the error is ``e = -R (I(V) + u/R_b - I_t t_q)`` with the threshold's voltage ``u``. A dither of amplitude
     ``A_j`` on channel j makes a ripple ``S'(e) (de/dV_j) A_j`` at its carrier, with ``S = k e tanh(e/e0)`` the loss
     circuit; the coupler's gain and the mixer's mean response ``G`` turn it into the drive ``m_j = G S'(e) (de/dV_j)
-    A_j``. The limiting amplifier sees all carriers together and keeps the drive's length below ``m_0``:
-    ``m -> m / sqrt(1 + |m|^2 / m_0^2)``. Over a window T the integrators move by ``-m_j T / (R C)``; with a decay they
-    lose a part of their voltage in each case.
+    A_j``; a phase trim multiplies it by `hgesim.loop.trim_gains`. The limiting amplifier sees all carriers together and
+    keeps the drive's length below ``m_0``: ``m -> m / sqrt(1 + |m|^2 / m_0^2)``. Over a window T the integrators move
+    by ``-m_j T / (R C)``; with a decay they lose a part of their voltage in each case.
     The method of averaging: Sanders, Verhulst and Murdock, Averaging Methods in Nonlinear Dynamical Systems (2007).
 
     Parameters
@@ -107,7 +107,8 @@ def averaged_run(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> Ave
 def _steps(slope: FloatArray, gradient: FloatArray, loop: HomodyneLoop) -> FloatArray:
     """Return how far each channel moves in one window, (S, C + 1) in volt, the threshold last."""
     settings = loop.settings
-    gain = CONTRACT.coupler_gain * float(mixer_mean(_SMALL, settings.reference)) / _SMALL
+    small = float(mixer_mean(_SMALL, settings.reference, settings.reference_shape)) / _SMALL
+    gain = CONTRACT.coupler_gain * small * trim_gains(settings, loop.plan.carriers)
     by_control = -settings.transimpedance * settings.dither * gradient
     by_threshold = -settings.transimpedance / settings.threshold_resistance * settings.threshold_dither
     drive = gain * slope[:, None] * np.column_stack([by_control, np.full(len(slope), by_threshold)])

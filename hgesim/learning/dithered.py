@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hgesim.arguments import check_positive
-from hgesim.blocks.transfer import CONTRACT, loss_value, readout_output
+from hgesim.blocks.transfer import loss_value, mixer_series, readout_output
 from hgesim.errors import RequestError
 from hgesim.loop import LoopSettings, TonePlan
 from hgesim.loop.tones import sampled_tones
@@ -32,6 +32,7 @@ def dithered_gradient(
     *,
     apart: bool = False,
     reference: float | None = None,
+    shape: str = "sine",
 ) -> FloatArray:
     r"""Return the in-phase component of the output current at each control's carrier, over the dither's amplitude.
 
@@ -53,8 +54,10 @@ def dithered_gradient(
     apart : bool
         One tone at a time instead of all together: what the device's curvature does without intermodulation.
     reference : float, optional
-        Amplitude in volt of a sine at the switching input of an ideal mixer, which answers to odd harmonics of the
-        carrier too; without it the multiplication is by a pure sine.
+        Amplitude in volt of the reference at the switching input of an ideal mixer, which answers to odd harmonics of
+        the carrier too; without it the multiplication is by a pure sine.
+    shape : str
+        Of that reference: ``"sine"`` or ``"square"``.
 
     Returns
     -------
@@ -65,13 +68,13 @@ def dithered_gradient(
     ------
     RequestError
         ``loop.channel-count`` for carriers or amplitudes that do not fit the controls, ``loop.bad-value`` for an
-        amplitude that is not above 0; what ``network.solve`` refuses.
+        amplitude that is not above 0, ``blocks.*`` for a reference that is none; what ``network.solve`` refuses.
     """
     amplitudes = _amplitudes(network, plan, dither)
     if reference is not None:
         check_positive(reference, "loop.bad-value", "loop.reference", "V")
     sines = sampled_tones(plan.multiples)[:, : len(amplitudes)]
-    detectors = sines if reference is None else np.tanh(reference * sines / CONTRACT.mixer_knee)
+    detectors = None if reference is None else _switched(plan, len(amplitudes), reference, shape)
     if not apart:
         return _in_phase(_waves(network, volts, sines * amplitudes), sines, detectors) / amplitudes
     alone = (sines * row for row in np.diag(amplitudes))
@@ -152,6 +155,17 @@ def _amplitudes(network: Network, plan: TonePlan, dither: ArrayLike, extra: int 
     if not (np.isfinite(amplitudes).all() and (amplitudes > 0).all()):
         raise RequestError("loop.bad-value", f"{dither!r}", place="loop.dither", remedy="positive values")
     return amplitudes
+
+
+def _switched(plan: TonePlan, count: int, reference: float, shape: str) -> FloatArray:
+    """Return what the mixers multiply with, (samples, count): of the switching function what the samples can hold."""
+    samples = len(sampled_tones(plan.multiples))
+    series = mixer_series(samples // (2 * min(plan.multiples)), reference, shape)
+    turns, found = np.arange(samples) / samples, np.zeros((samples, count))
+    for k, multiple in enumerate(plan.multiples[:count]):
+        for number in range(1, samples // (2 * multiple) + 1, 2):
+            found[:, k] += series[number - 1] * np.sin(2 * np.pi * number * multiple * turns)
+    return found
 
 
 def _waves(network: Network, volts: ArrayLike, moves: FloatArray) -> FloatArray:

@@ -12,6 +12,7 @@ from hgesim.arguments import check_positive
 from hgesim.blocks.transfer import CONTRACT, loss_slope, mixer_mean
 from hgesim.errors import RequestError
 from hgesim.loop.open_loop import OpenLoop
+from hgesim.loop.phase import trim_gains
 from hgesim.loop.wiring import ERROR, detector_nets
 from hgesim.network import Network
 from hgesim.waveforms import window_means
@@ -164,7 +165,8 @@ def calibrated_gradient(readings: Readings, gains: ArrayLike, loop: OpenLoop) ->
 def uncalibrated_gradient(readings: Readings, loop: OpenLoop) -> FloatArray:
     """Return the derivatives by the controls, (P, C), from the blocks' nominal gains alone: no pilot, no resistors."""
     values = loop.settings
-    gain = CONTRACT.coupler_gain * float(mixer_mean(_SMALL, values.reference)) / _SMALL
+    small = float(mixer_mean(_SMALL, values.reference, values.reference_shape)) / _SMALL
+    gain = CONTRACT.coupler_gain * small * trim_gains(values, loop.plan.carriers)[:-1]
     slopes = loss_slope(readings.error)[:, None] if loop.measured == "loss" else 1.0
     with np.errstate(divide="ignore", invalid="ignore"):
         by_volt = readings.drives[:, :-1] / (-values.transimpedance * gain * values.dither * slopes)

@@ -17,6 +17,7 @@ from hgesim.loop.lockin import (
     phase_error,
 )
 from hgesim.loop.open_loop import OpenLoop, OperatingPoints
+from hgesim.loop.phase import nominal_lags, reference_lags, trim_gains
 from hgesim.loop.task import GATES, Points, Scales, Task, gate_task
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan, check_tones, plan_tones
@@ -50,10 +51,13 @@ __all__ = [
     "gate_task",
     "magnitude_penalty",
     "noise_variance",
+    "nominal_lags",
     "phase_error",
     "plan_tones",
     "products_on_carriers",
     "read_task",
+    "reference_lags",
     "ring_task",
     "sphere_task",
+    "trim_gains",
 ]

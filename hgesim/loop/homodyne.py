@@ -25,16 +25,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from hgesim.arguments import check_kind, check_positive, check_real, check_reals
 from hgesim.blocks import KINDS, Block, leaky
-from hgesim.blocks.transfer import CONTRACT, hinge_open
+from hgesim.blocks.transfer import CONTRACT, REFERENCE_SHAPES, hinge_open
 from hgesim.circuit import (
     Element,
     Resistor,
+    Sine,
+    Square,
     StartServo,
     Steps,
     VoltageSource,
     electrode_net,
 )
 from hgesim.errors import RequestError, nearest
+from hgesim.loop.phase import check_phase
 from hgesim.loop.task import Task
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan
@@ -51,6 +54,7 @@ from hgesim.loop.wiring import (
     gates,
     grounded,
     place_coupler,
+    references,
     refuse_missing,
     refuse_short_hold,
     supplies,
@@ -77,7 +81,13 @@ class LoopSettings:
     threshold_dither : float
         Amplitude on the threshold's voltage, in volt: its path is linear, so it may be larger.
     reference : float
-        Amplitude of the mixers' references, in volt.
+        Amplitude of the mixers' references, in volt: at most their rails.
+    reference_shape : str
+        ``"sine"``, or ``"square"``, which switches the mixers hard (`hgesim.blocks.transfer.reference_wave`): their
+        offset falls with the share of the period in which they are neither here nor there.
+    reference_phase : float, tuple of float or str
+        How far the references lag their dithers, in degree at the carrier: one for all channels, or one for each with
+        the threshold's last. ``"auto"`` takes what `hgesim.loop.nominal_lags` says of the blocks.
     rate : float
         Learning rate relative to nominal; 0 disconnects the integrators.
     slowness : float
@@ -103,6 +113,8 @@ class LoopSettings:
     threshold_resistance: float = 2.5e6
     loss: str = "mse"
     decay: float | None = None
+    reference_shape: str = "sine"
+    reference_phase: float | tuple[float, ...] | str = 0.0
 
     def __post_init__(self) -> None:
         """Refuse values that make no loop."""
@@ -119,6 +131,14 @@ class LoopSettings:
             raise RequestError(
                 "loop.unknown-loss", f'"{self.loss}"', place="loop.loss", remedy=nearest(str(self.loss), LOSSES)
             )
+        if self.reference_shape not in REFERENCE_SHAPES:
+            raise RequestError(
+                "loop.bad-value",
+                f'"{self.reference_shape}"',
+                place="loop.reference_shape",
+                remedy=nearest(str(self.reference_shape), REFERENCE_SHAPES),
+            )
+        object.__setattr__(self, "reference_phase", check_phase(self.reference_phase))
 
     @property
     def dithers(self) -> tuple[float, float]:
@@ -147,7 +167,8 @@ class HomodyneLoop:
         object.__setattr__(self, "start", check_reals(self.start, "loop.bad-value", "loop.start"))
         check_real(self.threshold_start, "loop.bad-value", "loop.threshold_start")
         if not all(math.isfinite(value) for value in (*self.start, self.threshold_start)):
-            raise RequestError("loop.bad-value", f"{list(self.start)} V", place="loop.start", remedy="finite voltages")
+            shown = f"{list(self.start)} V, threshold {self.threshold_start:g} V"
+            raise RequestError("loop.bad-value", shown, place="loop.start", remedy="finite voltages")
         if self.timeline.cases != len(self.task.cases):
             raise RequestError(
                 "loop.case-count",
@@ -164,13 +185,14 @@ class HomodyneLoop:
                 remedy='use "mse"',
             )
         reach = CONTRACT.integrator_limit
-        if any(abs(value) > reach for value in (*self.start, self.threshold_start)):
-            raise RequestError(
-                "loop.out-of-range",
-                f"a start beyond {reach:g} V, which no integrator reaches",
-                place="loop.start",
-                remedy=f"at most {reach:g} V",
-            )
+        for place, starts in (("loop.start", self.start), ("loop.threshold_start", (self.threshold_start,))):
+            if any(abs(value) > reach for value in starts):
+                raise RequestError(
+                    "loop.out-of-range",
+                    f"a start beyond {reach:g} V, which no integrator reaches",
+                    place=place,
+                    remedy=f"at most {reach:g} V",
+                )
         swing, most = self.settings.transimpedance * self.task.target, CONTRACT.readout_linear
         if swing > most:
             raise RequestError(
@@ -256,8 +278,9 @@ class HomodyneLoop:
             *gate,
             place_coupler(loss, place),
         ]
-        for channel in self.channels(network):
-            parts += self._branch(channel, place)
+        channels = self.channels(network)
+        for channel, wave in zip(channels, references(channels, self.settings, blocks), strict=True):
+            parts += self._branch(channel, wave, place)
         return tuple(parts)
 
     def start_voltages(self, network: Network) -> tuple[float, ...]:
@@ -283,7 +306,7 @@ class HomodyneLoop:
         parts.append(target_source(self.task.target_levels, line))
         return parts + gates(coupler, line, line.pause)
 
-    def _branch(self, channel: Channel, place: Placer) -> list[Element]:
+    def _branch(self, channel: Channel, reference: Sine | Square, place: Placer) -> list[Element]:
         name, smooth = channel.name, detector_nets(channel.name)
         rate = self.settings.rate
         driven = smooth if rate > 0 else (f"rest_{name}_p", f"rest_{name}_n")
@@ -291,7 +314,7 @@ class HomodyneLoop:
         capacitance = place.default("integrator", "c")
         resistance = self.settings.slowness * self.timeline.window / (capacitance * (rate if rate > 0 else 1.0))
         return [
-            *detector(channel, self.settings.reference, place),
+            *detector(channel, reference, place),
             place(
                 "integrator",
                 name,

@@ -37,6 +37,7 @@ from hgesim.loop.wiring import (
     gates,
     grounded,
     place_coupler,
+    references,
     refuse_missing,
     refuse_short_hold,
     supplies,
@@ -212,8 +213,8 @@ class OpenLoop:
             coupled = ("lossp", "lossn")
             parts.append(place("loss", "", {"e": ERROR, "outp": coupled[0], "outn": coupled[1]}))
         parts.append(place_coupler(coupled, place))
-        for channel in channels:
-            parts += detector(channel, self.settings.reference, place)
+        for channel, wave in zip(channels, references(channels, self.settings, blocks), strict=True):
+            parts += detector(channel, wave, place)
         return tuple(parts)
 
     def _sources(self, network: Network, channels: tuple[Channel, ...]) -> list[Element]:

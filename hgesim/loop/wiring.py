@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from hgesim.blocks import TECHNOLOGIES, Block, Technology
 from hgesim.circuit import (
@@ -14,15 +15,20 @@ from hgesim.circuit import (
     Pulse,
     Resistor,
     Sine,
+    Square,
     Steps,
     Transconductance,
     VoltageSource,
     electrode_net,
 )
 from hgesim.errors import RequestError
+from hgesim.loop.phase import reference_lags
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan
 from hgesim.network import Network
+
+if TYPE_CHECKING:
+    from hgesim.loop.homodyne import LoopSettings
 
 __all__ = [
     "DRIVE",
@@ -40,6 +46,7 @@ __all__ = [
     "grounded",
     "place_coupler",
     "rails_of",
+    "references",
     "refuse_missing",
     "refuse_short_hold",
     "supplies",
@@ -153,14 +160,14 @@ def channels_of(
     )
 
 
-def tone(net: str, wave: Sine, note: str) -> list[Element]:
+def tone(net: str, wave: Sine | Square, note: str) -> list[Element]:
     """Drive a net from a generator of 1 ohm: a source without a branch current for the simulator to agree on.
 
     An ideal voltage source that drives an integrator's capacitor has a branch current of capacitance over step times
     the rounding of a voltage; at short steps that never settles, and the run dies.
     """
     return [
-        CurrentSource(f"i_{net}", net, "0", Sine(wave.amplitude / _GENERATOR_OHMS, wave.frequency), note),
+        CurrentSource(f"i_{net}", net, "0", replace(wave, amplitude=wave.amplitude / _GENERATOR_OHMS), note),
         Resistor(f"r_{net}", net, "0", _GENERATOR_OHMS, f"generator of {note}"),
     ]
 
@@ -176,12 +183,34 @@ def place_coupler(pair: tuple[str, str], place: Placer) -> BlockInstance:
     return place("coupler", "", nets)
 
 
-def detector(channel: Channel, reference: float, place: Placer) -> list[Element]:
+def references(channels: Sequence[Channel], settings: LoopSettings, blocks: Mapping[str, Block]) -> list[Sine | Square]:
+    """Return every channel's reference.
+
+    Raises
+    ------
+    RequestError
+        ``loop.out-of-range`` for an amplitude beyond the rails of the mixers, ``loop.channel-count`` for phases.
+    """
+    most = rails_of(blocks["mixer"]).positive
+    if settings.reference > most:
+        raise RequestError(
+            "loop.out-of-range",
+            f"{settings.reference:g} V, but the mixers' rails are at {most:g} V",
+            place="loop.reference",
+            remedy=f"at most {most:g} V",
+        )
+    carriers = [channel.carrier for channel in channels]
+    kind = Square if settings.reference_shape == "square" else Sine
+    lags = reference_lags(settings, carriers, blocks)
+    return [kind(settings.reference, f, 0.0 - lag) for f, lag in zip(carriers, lags.tolist(), strict=True)]
+
+
+def detector(channel: Channel, reference: Sine | Square, place: Placer) -> list[Element]:
     """Return a channel's reference and dither, its mixer on the coupler's output, and the low-pass behind it."""
     name, smooth = channel.name, detector_nets(channel.name)
     mixed = (f"mix_{name}_p", f"mix_{name}_n")
     return [
-        *tone(f"ref_{name}", Sine(reference, channel.carrier), "reference"),
+        *tone(f"ref_{name}", reference, "reference"),
         *tone(f"dither_{name}", Sine(channel.dither, channel.carrier), "dither"),
         place("mixer", name, {"xp": DRIVE[0], "xn": DRIVE[1], "lo": f"ref_{name}", "outp": mixed[0], "outn": mixed[1]}),
         place("lowpass", name, {"inp": mixed[0], "inn": mixed[1], "outp": smooth[0], "outn": smooth[1]}),

@@ -19,6 +19,7 @@ from hgesim.circuit import (
     Resistor,
     Sine,
     SlewFollower,
+    Square,
     Staircase,
     StartServo,
     StartSwitch,
@@ -187,9 +188,14 @@ def path_file(path: NoisePath) -> str:
     return f"noise_{path.name.lower()}.txt"
 
 
-def _steady(wave: Dc | Sine) -> str:
+def _steady(wave: Dc | Sine | Square) -> str:
     if isinstance(wave, Dc):
         return f"dc {spice_number(wave.value)}"
+    if isinstance(wave, Square):
+        level, delay = wave.first
+        edge, period = wave.edge / wave.frequency, 1.0 / wave.frequency
+        values = (level, -level, delay, edge, edge, 0.5 * period - edge, period)
+        return f"pulse({' '.join(map(spice_number, values))})"
     late = f" 0 0 {spice_number(math.degrees(wave.phase))}" if wave.phase else ""
     return f"sin(0 {spice_number(wave.amplitude)} {spice_number(wave.frequency)}{late})"
 
@@ -197,7 +203,7 @@ def _steady(wave: Dc | Sine) -> str:
 def _voltage(source: VoltageSource, analysis: Transient | CaseSweep) -> list[str]:
     wave, n = source.wave, spice_number
     start = f"{source.name} {source.plus} {source.minus}"
-    if isinstance(wave, Dc | Sine):
+    if isinstance(wave, Dc | Sine | Square):
         return [f"{start} {_steady(wave)}"]
     if isinstance(wave, Steps):
         return [f"{start} pwl({' '.join(f'{n(t)} {n(v)}' for t, v in wave.points)}) r=0"]

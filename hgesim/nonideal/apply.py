@@ -18,6 +18,7 @@ from hgesim.circuit import (
     Resistor,
     Sine,
     SlewFollower,
+    Square,
     Staircase,
     StartServo,
     Steps,
@@ -122,7 +123,7 @@ class _Work:
         """Return what stands in the place of an element."""
         if isinstance(element, BlockInstance):
             return self._block(element)
-        if isinstance(element, CurrentSource) and isinstance(element.wave, Sine):
+        if isinstance(element, CurrentSource) and isinstance(element.wave, Sine | Square):
             return [self._tone(element, element.wave)]
         if isinstance(element, CurrentSource) and element.into.startswith(level_net("")):
             return self._level(element)
@@ -153,15 +154,16 @@ class _Work:
             wave = dataclasses.replace(wave, high=wave.high * scale, low=wave.low * scale)
         return dataclasses.replace(source, wave=wave)
 
-    def _tone(self, source: CurrentSource, wave: Sine) -> CurrentSource:
+    def _tone(self, source: CurrentSource, wave: Sine | Square) -> CurrentSource:
         role, name = self.roles.get(source.into), source.name
         if role == "dither":
             wave = dataclasses.replace(wave, amplitude=wave.amplitude * self._relative("dither_spread", name))
         elif role == "reference":
-            wave = Sine(
-                wave.amplitude * self._relative("reference_spread", name),
-                wave.frequency * self._relative("reference_frequency", name),
-                wave.phase + math.radians(self._draw("reference_phase", name)),
+            wave = dataclasses.replace(
+                wave,
+                amplitude=wave.amplitude * self._relative("reference_spread", name),
+                frequency=wave.frequency * self._relative("reference_frequency", name),
+                phase=wave.phase + math.radians(self._draw("reference_phase", name)),
             )
         return dataclasses.replace(source, wave=wave)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hgesim.report.record import Record, dig, items, text
 from hgesim.report.style import LIGHT, new_figure
-from hgesim.report.waves import carriers
+from hgesim.report.waves import carriers, reference_words
 from hgesim.report.words import amount
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _names(axes: Any, record: Record, known: Mapping[str, str], blocks: Sequence
         (12.42, -1.7, "AC part\nof the loss", "left"),
         (1.12, -2.0, "controls,\nwith dither", "left"),
         (2.92, -2.0, "threshold\ncurrent", "left"),
-        (10.6, -2.05, "reference sin 2πft", "center"),
+        (10.6, -2.05, reference_words(record.result), "center"),
         (4.9, -2.05, "dither sin 2πft", "center"),
     ):
         axes.text(x, y, words, ha=across, va="bottom" if "\n" not in words else "center", fontsize=8.5, color=soft)

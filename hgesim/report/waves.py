@@ -8,9 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from hgesim.report.record import FloatArray, Record, dig, items, real, text
+from hgesim.report.record import FloatArray, Record, dig, items, numbers, real, text
 
-__all__ = ["Carrier", "Timeline", "carriers", "mixer_nets", "read_timeline", "read_waves", "spectrum", "window"]
+__all__ = [
+    "Carrier",
+    "Timeline",
+    "carriers",
+    "mixer_nets",
+    "read_timeline",
+    "read_waves",
+    "reference_words",
+    "spectrum",
+    "window",
+]
 
 PER_CYCLE = 16  # samples per period of the fastest carrier, at least
 
@@ -66,6 +76,13 @@ def read_timeline(result: Mapping[str, Any]) -> Timeline | None:
     if ramp is None or hold is None or hold <= 0 or ramp < 0 or (settle or 0.0) < 0 or not 0 < count < 1000:
         return None
     return Timeline(ramp + (settle or 0.0), hold, count, int(real(result, "timeline", "epochs") or 0))
+
+
+def reference_words(result: Mapping[str, Any]) -> str:
+    """Say what the mixers' references are: a sine in phase with the dither, unless the plan says otherwise."""
+    shape, lags = text(result, "plan", "reference", "shape"), numbers(result, "plan", "reference", "lag_deg")
+    wave = "square wave" if shape == "square" else "sin 2πft"
+    return f"reference {wave}" + (", trimmed" if np.any(lags) else "")
 
 
 def carriers(result: Mapping[str, Any]) -> tuple[Carrier, ...]:
