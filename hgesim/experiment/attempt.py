@@ -17,7 +17,7 @@ from hgesim.errors import HgeError
 from hgesim.experiment.along import along_figures
 from hgesim.experiment.folder import netlist_folder
 from hgesim.experiment.result import energy_figures, learning_figures, meanings, run_figures
-from hgesim.learning import case_voltages, epoch_history
+from hgesim.learning import case_voltages, channel_ends, epoch_history
 from hgesim.loop.wiring import ERROR
 from hgesim.netlist import write_files
 from hgesim.waveforms import save_waveforms, to_dataset
@@ -107,6 +107,8 @@ class Attempt:
         time = np.array(raw["time"])
         history = epoch_history(time, signals, loop, network)
         figures |= learning_figures(self.design, history, self.config.loop.control_range)
+        ends = channel_ends(time, signals, loop, network).tolist()
+        figures["continue_with"] = {"start": ends[:-1], "threshold_start": ends[-1]}
         try:
             figures["gradient_along"] = along_figures(time, signals, loop, network)
         except HgeError as error:  # a setting the run passed through, which the exact solver cannot do: the run is good

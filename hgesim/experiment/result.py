@@ -159,10 +159,6 @@ def learning_figures(design: Design, history: History, control_range: float) -> 
         "swing": after.swing,
         "threshold": after.threshold,
         "railed": railed,
-        "continue_with": {
-            "start": history.controls[-1],
-            "threshold_start": float(history.threshold[-1]),
-        },
         "dither": {
             "amplitude": settings.dither,
             "threshold_amplitude": settings.threshold_dither,

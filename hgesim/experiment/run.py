@@ -100,7 +100,7 @@ class Run(Finished):
     def continue_with(self) -> tuple[str, ...]:
         """Return the overrides with which a run goes on from where this one ended; none of a run that was not scored.
 
-        Where the channels were on average over the last window: a run that starts there has half a window to repeat.
+        Where the channels were when it ended, without their dithers. Its file must not ask for ``loop.restarts``.
 
         Examples
         --------

@@ -47,7 +47,7 @@ from hgesim.learning.screening import Screened, does_task, judge_ends, proportio
 from hgesim.learning.signatures import Share, Sweep, gate_abundance, input_sweeps, negative_slopes, random_voltages
 from hgesim.learning.task_problem import task_problem
 from hgesim.learning.taylor import second_and_third_derivatives
-from hgesim.learning.trajectory import Trajectory, descent_angle, learning_trajectory
+from hgesim.learning.trajectory import Trajectory, channel_ends, descent_angle, learning_trajectory
 from hgesim.learning.variable_range import HoppingExponent, hopping_exponent, hopping_film, zero_bias_conductance
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "branch_gains",
     "calibrated_gradient",
     "case_voltages",
+    "channel_ends",
     "code_interference",
     "compare_gradients",
     "correlation",

@@ -14,7 +14,7 @@ from hgesim.learning.score import case_voltages
 from hgesim.loop import Channel, HomodyneLoop
 from hgesim.network import Network
 
-__all__ = ["LEAST_MOVE", "PARTS", "Trajectory", "descent_angle", "learning_trajectory"]
+__all__ = ["LEAST_MOVE", "PARTS", "Trajectory", "channel_ends", "descent_angle", "learning_trajectory"]
 
 FloatArray = NDArray[np.float64]
 
@@ -209,6 +209,33 @@ def learning_trajectory(
         counted[epoch] = felt & (np.abs(error) > np.linalg.norm(dither * change, axis=-1))
     counted &= np.linalg.norm(moves[..., :-1], axis=-1) >= LEAST_MOVE * loop.settings.dither
     return Trajectory(dither, moves, slopes, counted, gradients)
+
+
+def channel_ends(
+    time: FloatArray, signals: Mapping[str, FloatArray], loop: HomodyneLoop, network: Network
+) -> FloatArray:
+    """Return where every channel is at the end of a transient, (C + 1,) in volt, without its dither.
+
+    The dither is fitted in the last window before the end.
+
+    Parameters
+    ----------
+    time, signals, loop, network
+        As for `learning_trajectory`.
+
+    Raises
+    ------
+    RequestError
+        ``gradient.no-signal`` for a transient without a complete case.
+    """
+    line, channels = loop.timeline, loop.channels(network)
+    cases = int(np.floor(time[-1] / line.case + 1e-9)) if len(time) > 1 else 0
+    if cases == 0:
+        raise RequestError("gradient.no-signal", "no case is complete", place="signals", remedy="simulate longer")
+    begin = (cases - 1) * line.case + line.pause
+    tracks = [signals[channel.net] for channel in channels]
+    waves = _dithers(time, tracks, np.array([[begin, begin + line.window]]), channels)
+    return np.asarray(_without_dither(time, tracks, waves, np.array([time[-1]]))[0])
 
 
 def _dithers(

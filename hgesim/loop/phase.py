@@ -71,8 +71,8 @@ def nominal_lags(
 
     Notes
     -----
-    Against loss circuit, read-out, coupler and mixer simulated together at 5 kHz and 20 kHz this is right to 1 degree
-    for gf180 and to 4 degrees for discrete, whose limiter and multiplier are slower.
+    Against read-out, loss circuit and coupler simulated together at 5 kHz and 20 kHz this is right to 1 degree for
+    gf180, and up to 5 degrees too little for discrete, whose limiter and multiplier are slower.
     """
     f = np.asarray(carriers, dtype=float)
     pole = _READOUT_POLES.get(readout.technology) if readout is not None else None

@@ -66,6 +66,22 @@ def test_the_error_in_the_loop_is_the_networks(quick_run: Run) -> None:
         assert row["final"] == pytest.approx(alone["final"], abs=0.1 * quick_run.result["swing"])
 
 
+def test_the_result_says_how_to_go_on(quick_run: Run) -> None:
+    """Its overrides make a loop that starts where the channels ended; nothing else changes."""
+    ended, history = quick_run.result["continue_with"], quick_run.result["history"]
+    for label, value in zip(history["controls"], ended["start"], strict=True):
+        assert value == pytest.approx(history["controls"][label][-1], abs=5e-3)
+    assert ended["threshold_start"] == pytest.approx(history["threshold"][-1], abs=5e-3)
+    settings, _ = load_config(AND, [*QUICK, *quick_run.continue_with])
+    loop, before = (
+        Experiment.from_config(one, AND.parent).design.loop for one in (settings, load_config(AND, QUICK)[0])
+    )
+    assert loop.start == tuple(ended["start"]) and loop.threshold_start == ended["threshold_start"] != 0
+    assert loop.settings == before.settings and loop.timeline == before.timeline
+    assert Run(quick_run.folder, {"verdict": "aborted"}).continue_with == ()
+    assert quick_run.result["plan"]["reference"] == {"shape": "sine", "amplitude": 0.3, "lag_deg": [0.0] * 6}
+
+
 def test_rate_zero_learns_nothing(tmp_path: Path, osdi_engine: Engine) -> None:
     run = learn(AND, tmp_path / "still", overrides=[*QUICK, "loop.rate=0"])
     assert run.verdict == "ok" and not run.learnt and run.exit_code == 3

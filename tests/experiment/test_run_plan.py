@@ -69,6 +69,28 @@ def test_advice_comes_and_goes() -> None:
     assert planned(f"loop.beats={beats}", noise=1e-20).figures["errors"]["noise"] <= 0.0501
 
 
+def test_the_references_are_planned() -> None:
+    """Phases that the blocks ask for, what a trim makes of the in-phase share, and the harmonics that are heard."""
+    slow = ["loop.base=200", "circuit.technology=ideal"]
+    plain, trimmed = planned(*slow), planned(*slow, "loop.reference_phase=auto")
+    for one, other in zip(plain.figures["channels"], trimmed.figures["channels"], strict=True):
+        lead = np.degrees(np.arctan(1 / (2 * np.pi * 1e-4 * one["carrier"])))
+        assert (one["reference_lag_deg"], one["nominal_lag_deg"]) == (0.0, pytest.approx(-lead))
+        assert other["reference_lag_deg"] == pytest.approx(-lead)
+        assert other["in_phase_share"] == pytest.approx(np.cos(np.radians(lead)))
+        assert one["in_phase_share"] == pytest.approx(np.cos(np.radians(lead)) ** 2)
+    assert advised(plain, "loop.reference_phase") and not advised(trimmed, "loop.reference_phase")
+    assert not advised(planned(), "loop.reference_phase")
+    heard = [
+        planned(f"loop.reference={volt}", f"loop.reference_shape={shape}", "loop.dither=40 mV").figures["errors"]
+        for volt, shape in ((1e-3, "sine"), (0.3, "sine"), (1.5, "square"))
+    ]
+    harmonics = [errors["harmonics"] for errors in heard]
+    assert harmonics[0] < 1e-3 * harmonics[1]
+    assert harmonics[2] / harmonics[1] == pytest.approx((1 / 3) / 0.1986, rel=0.15)  # the third leads
+    assert "harmonics that a sine reference hears" in str(planned())
+
+
 def test_what_is_advised_is_better() -> None:
     bad = planned("loop.dither=30 mV")
     (line,) = [line for line in bad.advice if "loop.dither" in line]

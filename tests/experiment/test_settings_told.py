@@ -115,6 +115,18 @@ def test_settings_in_the_report_can_be_learnt_from(
     assert build_design(parse_config(tomllib.loads(toml))).digest == experiment.design.digest
 
 
+def test_a_start_that_does_the_task_is_taken_from_who_goes_on(
+    tmp_path: Path, starts: list[tuple[float, ...]], osdi_engine: Engine
+) -> None:
+    """A drawn start, or controls alone, may be no demonstration; controls and threshold together are a run's end."""
+    solved = list(draw_start(seed_whose_first_start_is("solved"), 0.6, 5))
+    with pytest.raises(RequestError, match=r"task\.already-solved"):
+        Experiment.from_file(AND, [*QUICK, f"loop.start={solved}"]).run(tmp_path / "refused")
+    again = Experiment.from_file(AND, [*QUICK, f"loop.start={solved}", "loop.threshold_start=0.05"])
+    again.run(tmp_path / "more")
+    assert starts == [tuple(solved)] and again.design.loop.threshold_start == 0.05
+
+
 # ---- designs made in Python --------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ SLOPE = 2e-7 * 3e-7 / 6e-7  # A/V, of the output by the control
 R, RB = 2e6, 2.5e6
 
 
-def one_case(network: Network, level: float = 0.4, epochs: int = 1, **settings: float | str) -> HomodyneLoop:
+def one_case(network: Network, level: float = 0.4, epochs: int = 1, **settings: Any) -> HomodyneLoop:
     """A loop of one case, a single output level to be reached."""
     controls = len(network.controls)
     plan = plan_tones(controls + 1, 1e3)
@@ -43,16 +44,30 @@ def drive_of(loop: HomodyneLoop, error: float) -> np.ndarray:
     """Mean drive of control and threshold, worked out from the circuit's formulas with a plain quadrature."""
     k, knee, gain, x_gain, lo = 0.94, 0.126, 26.0, 2.75, 0.126
     phase = np.linspace(0, 2 * np.pi, 4096, endpoint=False)
-    mean = gain * x_gain * np.mean(np.sin(phase) * np.tanh(loop.settings.reference * np.sin(phase) / lo))
+    wave = np.sin(phase)
+    if loop.settings.reference_shape == "square":  # edges of a fiftieth of a period
+        wave = np.clip(np.arcsin(wave) / (np.pi / 50), -1, 1)
+    lead = np.arctan(1 / (2 * np.pi * 1e-4 * np.array(loop.plan.carriers)))  # of the coupler, 1 MOhm and 100 pF
+    trim = np.cos(lead + np.radians(loop.settings.reference_phase)) / np.cos(lead)
+    mean = gain * x_gain * trim * np.mean(np.sin(phase) * np.tanh(loop.settings.reference * wave / lo))
     slope = k * (math.tanh(error / knee) + error / knee / math.cosh(error / knee) ** 2)
     ripple = np.array([-R * SLOPE * loop.settings.dither, -R / RB * loop.settings.threshold_dither])
     drive = mean * slope * ripple
     return np.asarray(drive / math.sqrt(1 + float(drive @ drive) / 0.42**2))
 
 
-def test_one_epoch_by_hand() -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"reference_shape": "square", "reference": 0.4},
+        {"reference_phase": 40.0},
+        {"reference_shape": "square", "reference_phase": (30.0, -70.0)},
+    ],
+)
+def test_one_epoch_by_hand(settings: dict[str, Any]) -> None:
     """Two windows: each moves the channels by -drive times window over time constant, error taken anew in between."""
-    loop = one_case(ONE, slowness=20.0, rate=0.7)
+    loop = one_case(ONE, slowness=20.0, rate=0.7, **settings)
     found = averaged_run(ONE, loop, [[0.3], [-0.2]])
     for row, start in enumerate((0.3, -0.2)):
         state, losses = np.array([start, 0.0]), []

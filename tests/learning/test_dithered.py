@@ -78,18 +78,20 @@ def test_two_equal_carriers_mix() -> None:
     assert mixed == pytest.approx([exact.sum()] * 2)
 
 
-def test_a_switching_reference_hears_odd_harmonics() -> None:
+@pytest.mark.parametrize("shape", ["sine", "square"])
+def test_a_switching_reference_hears_odd_harmonics(shape: str) -> None:
     """A sinh law has harmonics 2 I0 cosh(V/s) I_m(a/s); the mixer weighs them as its own reference has them."""
     network, a = sinh_pair(), 0.1 / 0.05
     volts = np.array([0.0, 0.05, -0.02])
     exact = network.gradient(volts)[1:]
     angle = 2 * np.pi * (np.arange(1000) + 0.5) / 1000
-    switch = np.tanh(0.3 * np.sin(angle) / CONTRACT.mixer_knee)
+    wave = np.sin(angle) if shape == "sine" else np.clip(np.arcsin(np.sin(angle)) / (np.pi / 50), -1, 1)
+    switch = np.tanh(0.3 * wave / CONTRACT.mixer_knee)
     odd = (1, 3, 5, 7)
     weights = np.array([(switch * np.sin(m * angle)).mean() for m in odd])
     # sin^m has the signs of I_m alternate: sinh(a sin x) = 2 sum (-1)^k I_(2k+1)(a) sin((2k+1) x)
     parts = np.array([(-1) ** k * iv(m, a) for k, m in enumerate(odd)])
-    found = dithered_gradient(network, volts, PLAN, 0.1, reference=0.3)
+    found = dithered_gradient(network, volts, PLAN, 0.1, reference=0.3, shape=shape)
     assert found == pytest.approx(exact * 2 / a * (weights @ parts) / weights[0], rel=2e-3)
     sine = dithered_gradient(network, volts, PLAN, 0.1)
     assert gradient_error(found, sine) > 0.01
@@ -97,6 +99,8 @@ def test_a_switching_reference_hears_odd_harmonics() -> None:
     for bad in (-1.0, "a"):
         with pytest.raises(RequestError, match=r"loop\.reference"):
             dithered_gradient(network, volts, PLAN, 0.1, reference=bad)  # type: ignore[arg-type]
+    with pytest.raises(RequestError, match=r"blocks\.unknown-shape"):
+        dithered_gradient(network, volts, PLAN, 0.1, reference=0.3, shape="round")
 
 
 def test_points_keep_their_shape() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ SLOPES = np.array([[3e-7, -1e-7], [2e-7, 5e-7], [-4e-7, 1e-7]])
 CURRENT = np.array([1e-7, -2e-7, 5e-8])
 
 
-def open_loop(measured: str = "output", **settings: float) -> OpenLoop:
+def open_loop(measured: str = "output", **settings: Any) -> OpenLoop:
     points = OperatingPoints(VOLTS, (5e-8, -5e-8, 0.0), (0.1, 0.1, -0.2))
     plan = plan_tones(3, 1e3)
     line = Timeline(1e-4, 1e-3, plan.beat, 3, 1)
@@ -100,6 +101,21 @@ def test_the_nominal_chain_needs_no_calibration(measured: str) -> None:
     found = uncalibrated_gradient(Readings(error, drives), loop)
     expected = SLOPES if measured == "output" else -2e5 * error[:, None] * SLOPES
     assert found == pytest.approx(expected, rel=5e-3)
+
+
+def test_an_uncalibrated_gradient_knows_shape_and_trim_of_the_references() -> None:
+    """A hard switch has 4/pi of a sine's mean against 1.6/2.75 times 2, and a trim turns the lead of the coupler."""
+    loop = open_loop(dither=1e-3, transimpedance=1e5)
+    drives = np.column_stack([1e-3 * SLOPES, np.ones(3)])
+    plain = uncalibrated_gradient(Readings(CURRENT, drives), loop)
+    hard = open_loop(dither=1e-3, transimpedance=1e5, reference=1.5, reference_shape="square")
+    assert uncalibrated_gradient(Readings(CURRENT, drives), hard) * (2.75 * 2 / np.pi) == pytest.approx(
+        plain * 1.602, rel=3e-3
+    )
+    turned = open_loop(dither=1e-3, transimpedance=1e5, reference_phase=(45.0, -45.0, 0.0))
+    lead = np.arctan(1 / (2 * np.pi * 1e-4 * np.array(loop.plan.carriers[:2])))
+    share = np.cos(lead + np.radians([45.0, -45.0])) / np.cos(lead)
+    assert uncalibrated_gradient(Readings(CURRENT, drives), turned) * share == pytest.approx(plain, rel=1e-9)
 
 
 def test_the_range_is_the_greatest_that_is_straight() -> None:

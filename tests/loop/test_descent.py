@@ -14,7 +14,7 @@ from hgesim.blocks.transfer import coupler_response, integrator_slope, loss_slop
 from hgesim.design import Design, block_set
 from hgesim.engine import Engine, RawData
 from hgesim.learning import case_voltages
-from hgesim.loop import HomodyneLoop
+from hgesim.loop import HomodyneLoop, reference_lags
 from hgesim.network import Network, dopant_disc
 from hgesim.waveforms import window_means
 
@@ -43,7 +43,9 @@ def expected_slopes(network: Network, loop: HomodyneLoop, threshold: float) -> F
     ripple = -settings.transimpedance * gradient * dither  # of the error, in phase with the dither
     response = coupler_response(np.array(loop.plan.carriers))
     drive = CONTRACT.coupler_gain * loss_slope(expected_errors(network, loop, threshold))[:, None] * ripple
-    mean = np.sign(drive) * mixer_mean(np.abs(drive * response), settings.reference) * np.cos(np.angle(response))
+    lag = reference_lags(settings, loop.plan.carriers)
+    size = mixer_mean(np.abs(drive * response), settings.reference, settings.reference_shape)
+    mean = np.sign(drive) * size * np.cos(np.angle(response) + lag)
     return integrator_slope(mean, r=settings.slowness * loop.timeline.window / CONTRACT.integrator_c)
 
 
