@@ -254,3 +254,23 @@ def test_the_hinge_is_drawn_where_it_is_used(good_run: Path, tmp_path: Path) -> 
             words[loss] = {text.get_text() for text in loop_figure(record).axes[0].texts}
             assert ("target s" in words[loss]) == (loss == "hinge")
     assert {"hinge", "e·s > 0", "target s", "loss: square"} == words["hinge"] - words["mse"]
+
+
+@pytest.mark.parametrize(
+    ("told", "drawn", "said"),
+    [
+        (None, "reference sin 2πft", ""),
+        ({"shape": "sine", "amplitude": 0.3, "lag_deg": [0.0, 0.0]}, "reference sin 2πft", ""),
+        ({"shape": "square", "amplitude": 0.4, "lag_deg": [0.0]}, "reference square wave", "square waves of 400 mV"),
+        ({"shape": "sine", "lag_deg": [-7.4, 3.7]}, "reference sin 2πft, trimmed", "dithers by -7.4 to 3.7 degrees"),
+        ({"shape": 3, "amplitude": "much", "lag_deg": "all"}, "reference sin 2πft", ""),
+    ],
+)
+def test_the_references_are_told(good_run: Path, tmp_path: Path, told: object, drawn: str, said: str) -> None:
+    folder = shutil.copytree(good_run, tmp_path / "run")
+    result = json.loads((folder / "result.json").read_text())
+    result["plan"]["reference"] = told
+    (folder / "result.json").write_text(json.dumps(result))
+    assert drawn in {text.get_text() for text in loop_figure(read_record(folder)).axes[0].texts}
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert (said in page) and ("lag their dithers" in page or "switched by" in page) == bool(said)
