@@ -13,6 +13,7 @@ from scipy.linalg import expm
 from small_designs import simulate, small_loop, small_star
 
 from hgesim.blocks import get_block
+from hgesim.blocks.transfer import mixer_output, reference_wave
 from hgesim.circuit import (
     BlockInstance,
     Capacitor,
@@ -22,6 +23,7 @@ from hgesim.circuit import (
     Pulse,
     Resistor,
     Sine,
+    Square,
     Staircase,
     StartServo,
     Transconductance,
@@ -187,8 +189,11 @@ def test_absorbed_charge_comes_back(where: tuple) -> None:
     assert held[-1] < 0.5 * (1 - share / 2)
 
 
-def test_gains_phases_and_feedthrough_show_at_the_mixer(where: tuple) -> None:
+@pytest.mark.parametrize("shape", ["sine", "square"])
+def test_gains_phases_and_feedthrough_show_at_the_mixer(where: tuple, shape: str) -> None:
     """Mean of a mixer with x = a sin, reference sin + phase: gain times cosine of the phase; feed-through adds."""
+    turns = (np.arange(5000) + 0.5) / 5000
+    reference = reference_wave(turns, 0.3, shape)
 
     def mean(**sizes: float) -> float:
         chip = Nonideal(sizes, **FIXED)
@@ -196,7 +201,7 @@ def test_gains_phases_and_feedthrough_show_at_the_mixer(where: tuple) -> None:
             placed("mixer", xp="x", xn="ground", lo="lo"),
             VoltageSource("v_ground", "ground", "0", Dc(0.0)),
             source("x", Sine(0.02, 1e4)),
-            CurrentSource("i_ref", "lo", "0", Sine(0.3, 1e4)),
+            CurrentSource("i_ref", "lo", "0", (Sine if shape == "sine" else Square)(0.3, 1e4)),
             Resistor("r_ref", "lo", "0", 1.0),
         ]
         raw = run(parts, chip, ("outp", "outn"), where, stop=2e-4, step=5e-7)
@@ -205,12 +210,13 @@ def test_gains_phases_and_feedthrough_show_at_the_mixer(where: tuple) -> None:
         return float(np.interp(grid, time, value)[:-1].mean())
 
     nominal = mean()
-    assert nominal == pytest.approx(1.59 * 0.02, rel=0.01)
+    assert nominal == pytest.approx((1.59 if shape == "sine" else 1.71) * 0.02, rel=0.01)
     assert mean(mixer_gain=0.1) == pytest.approx(1.1 * nominal, rel=2e-3)
     assert mean(reference_phase=60.0) == pytest.approx(0.5 * nominal, rel=5e-3)
     assert mean(reference_phase=-90.0) == pytest.approx(0.0, abs=1e-3 * abs(nominal))
     # the share of the reference is one more in-phase signal
-    assert mean(reference_feedthrough=0.02) == pytest.approx(nominal * (0.02 + 0.3 * 0.02) / 0.02, rel=3e-3)
+    fed = mixer_output(0.02 * np.sin(2 * np.pi * turns) + 0.02 * reference, reference).mean()
+    assert mean(reference_feedthrough=0.02) == pytest.approx(fed, rel=3e-3)
     # an offset alone gives a mean of zero: the reference has none
     assert mean(mixer_offset=0.01) == pytest.approx(nominal, rel=3e-3)
 
