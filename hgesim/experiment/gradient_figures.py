@@ -135,6 +135,12 @@ def origin(experiment: Experiment, tool: Instrument, points: OperatingPoints) ->
             "beat": tool.plan.beat,
             "step": tool.plan.step,
             "third_order_hits": tool.plan.hits,
+            # of the trim the setting: "auto" goes with the transimpedance of each quantity's range
+            "reference": {
+                "shape": values.reference_shape,
+                "amplitude": values.reference,
+                "phase": values.reference_phase,
+            },
         },
         "pace": dataclasses.asdict(tool.pace),
         "dither": {

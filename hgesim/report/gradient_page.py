@@ -16,7 +16,7 @@ from hgesim.report.gradient_figure import (
 )
 from hgesim.report.record import Record, dig, items, numbers, real, text
 from hgesim.report.tables import escape, fact_list, ideal_parts, notes, settings, table
-from hgesim.report.words import VERDICTS, amount, whole
+from hgesim.report.words import VERDICTS, amount, reference_sentences, whole
 
 __all__ = ["gradient_page", "is_gradient"]
 
@@ -213,6 +213,7 @@ def _how(record: Record) -> str:
     step = real(result, "summary", "output", "difference_step")
     if step is not None:
         said.append(f"Central differences were taken over ±{amount(step, 'V')}.")
+    said += reference_sentences(result)
     tones = [(text(row, "channel"), amount(real(row, "frequency"), "Hz")) for row in items(result, "plan", "carriers")]
     body = "".join(f"<p>{escape(words)}</p>" for words in said)
     caption = (

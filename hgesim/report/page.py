@@ -15,7 +15,7 @@ from hgesim.report.loop_figure import loop_figure
 from hgesim.report.network_figure import network_figure, positions
 from hgesim.report.outcome_figure import learning_figure, outputs_figure
 from hgesim.report.points import Point
-from hgesim.report.record import Record, numbers, read_record, real, text
+from hgesim.report.record import Record, read_record, real, text
 from hgesim.report.sphere_figure import plane_figure, sphere_figure
 from hgesim.report.style import look
 from hgesim.report.summary import points_of_interest
@@ -23,7 +23,7 @@ from hgesim.report.tables import costs, escape, facts, honesty, notes, settings
 from hgesim.report.task_figures import MOST, ends_figure, is_radial
 from hgesim.report.wave_figure import CASES_SHOWN, excerpt_figure, spectrum_figure
 from hgesim.report.waves import carriers, read_timeline
-from hgesim.report.words import amount, headline, reason, signed, task_name
+from hgesim.report.words import amount, headline, reason, reference_sentences, signed, task_name
 
 __all__ = ["write_report"]
 
@@ -152,20 +152,8 @@ def _tones(record: Record) -> str:
         said.append(f"Neighbours are at least {amount(spacing, 'Hz')} apart.")
     if (step := real(plan, "step")) is not None:
         said.append(f"The longest time step is {amount(step, 's')}.")
-    said += _reference(record)
+    said += reference_sentences(record.result)
     return f'<p class="soft">{escape(" ".join(said))}</p>' if said else ""
-
-
-def _reference(record: Record) -> list[str]:
-    """Say what the mixers' references are where they are not sines in phase with the dithers."""
-    said, path = [], ("plan", "reference")
-    if text(record.result, *path, "shape") == "square" and (height := real(record.result, *path, "amplitude")):
-        said.append(f"The mixers are switched by square waves of {amount(height, 'V')}.")
-    lags = numbers(record.result, *path, "lag_deg")
-    if np.any(lags):
-        low, high = f"{lags.min():.3g}", f"{lags.max():.3g}"
-        said.append(f"The references lag their dithers by {low if low == high else f'{low} to {high}'} degrees.")
-    return said
 
 
 def _learning(record: Record) -> str:

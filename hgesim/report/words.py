@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hgesim.report.cases import counts, kind_of
-from hgesim.report.record import Record, items, real, text
+from hgesim.report.record import Record, items, numbers, real, text
 from hgesim.units import show_quantity
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "ordinal",
     "percent",
     "reason",
+    "reference_sentences",
     "score_cases",
     "score_value",
     "signed",
@@ -205,3 +206,15 @@ def _planned(result: Mapping[str, Any]) -> float | None:
 def whole(value: float | None) -> str:
     """Write a count with narrow spaces between thousands."""
     return "–" if value is None else f"{round(value):,}".replace(",", "\u202f")
+
+
+def reference_sentences(result: Mapping[str, Any]) -> list[str]:
+    """Say what the mixers' references are where they are not sines in phase with the dithers."""
+    said, path = [], ("plan", "reference")
+    if text(result, *path, "shape") == "square" and (height := real(result, *path, "amplitude")):
+        said.append(f"The mixers are switched by square waves of {amount(height, 'V')}.")
+    lags = numbers(result, *path, "lag_deg")
+    if np.any(lags):
+        low, high = f"{lags.min():.3g}", f"{lags.max():.3g}"
+        said.append(f"The references lag their dithers by {low if low == high else f'{low} to {high}'} degrees.")
+    return said

@@ -66,6 +66,13 @@ def test_the_page_tells_everything(tmp_path: Path) -> None:
     assert write_report(tmp_path / "run").read_text() == page
 
 
+def test_a_square_reference_is_told(tmp_path: Path) -> None:
+    words = "The mixers are switched by square waves of 400 mV."
+    for shape in ("sine", "square"):
+        plan = {"reference": {"shape": shape, "amplitude": 0.4, "phase": "auto"}}
+        assert (words in write_report(store(tmp_path / shape, plan=plan)).read_text()) == (shape == "square")
+
+
 def test_only_points_that_count_are_drawn(tmp_path: Path) -> None:
     record = read_record(store(tmp_path / "run"))
     assert table_of(record, "loss", "exact").shape == (3, 2)
