@@ -49,7 +49,7 @@ def test_defaults_are_those_of_the_layers_below(load: Load) -> None:
 
 
 def test_all_kinds_of_blocks_can_be_chosen() -> None:
-    kinds = set(CircuitConfig.model_fields) - {"technology", "temperature"}
+    kinds = set(CircuitConfig.model_fields) - {"technology", "area", "temperature"}
     assert kinds == set(KINDS)
     chosen = CircuitConfig(**dict.fromkeys(KINDS, "ideal"))
     assert chosen.choices == dict.fromkeys(KINDS, "ideal")
