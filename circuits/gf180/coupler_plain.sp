@@ -2,7 +2,7 @@
 * ports: inp inn input pair, outp outn output pair, hold and holdn complementary clocks between the rails, vp +1.65 V, vn -1.65 V
 * parameters: none
 * transfer: v(outp,outn) = u, u = v(inp,inn) above 1.6 kHz; u = 0 while hold is at vp and holdn at vn
-* measured: TBD
+* measured: gain 0.996 at 20 kHz, up to 1 V; a step of 0.3 V while held (56 kOhm source) leaves 0.2 mV when let go, as 5 mV behind 26 times gain; no offset, no supply current
 * ideal parts: resistors, capacitors
 * uses: none
 * models: gf180

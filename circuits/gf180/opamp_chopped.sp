@@ -2,7 +2,7 @@
 * ports: inp non-inverting input, inn inverting input, out output, chop and chopn complementary clocks between the rails, vp +1.65 V, vn -1.65 V
 * parameters: none
 * transfer: v(out) = A0 v(inp, inn) in both states, one dominant pole; the offset has opposite signs in the two
-* measured: TBD
+* measured: in both states A0 94 dB, GBW 9.5 MHz, phase margin 67 deg, slew 8.6 V/us (10 pF and 100 kOhm); back within 0.02 mV 1 us after a clock edge of 1 us, 1.2 mV in between; supply 0.24 mA
 * ideal parts: resistors, capacitor
 * uses: none
 * models: gf180

@@ -19,7 +19,7 @@ class Kind:
     name : str
         For example ``"mixer"``; the subcircuit is called ``mixer_<technology>`` or ``mixer_<technology>_<variant>``.
     ports : tuple of str
-        In the order of the ``.subckt`` line. Signals sit at 0 V, pairs end in p and n, the rails come last. A block that
+        In the order of the ``.subckt`` line. Signals sit at 0 V, pairs end in p and n, the rails come last. One that
         chops has `CHOP` before the rails too.
     role : str
         What the block is for.
