@@ -169,8 +169,8 @@ class CircuitConfig(Section):
 
     ``technology`` of all blocks, ``area`` (of the gate of every foundry transistor, relative to what is drawn: matching
     is bought with it) and ``temperature`` (K); ``readout``, ``loss``, ``hinge`` (with ``loop.loss = "hinge"``
-    only), ``coupler``, ``mixer``, ``lowpass`` and ``integrator`` each name another technology or a subcircuit file,
-    relative to the configuration.
+    only), ``coupler``, ``mixer``, ``lowpass`` and ``integrator`` each name another technology, a variant such as
+    ``gf180_chopper`` (``circuits/gf180/mixer_chopper.sp``) or a subcircuit file, relative to the configuration.
     """
 
     technology: Name = "gf180"

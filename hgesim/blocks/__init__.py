@@ -11,12 +11,13 @@ from hgesim.blocks.catalogue import (
     circuits_folder,
     get_block,
 )
-from hgesim.blocks.kinds import KINDS, TECHNOLOGIES, Kind, Technology
+from hgesim.blocks.kinds import CHOP, KINDS, TECHNOLOGIES, Kind, Technology
 from hgesim.blocks.rewrite import enlarged, leaky
 from hgesim.blocks.size import Size, block_size
 from hgesim.blocks.transfer import CONTRACT, Contract
 
 __all__ = [
+    "CHOP",
     "CONTRACT",
     "KINDS",
     "TECHNOLOGIES",

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hgesim.blocks.kinds import KINDS, TECHNOLOGIES, Kind
+from hgesim.blocks.kinds import CHOP, KINDS, TECHNOLOGIES, Kind
 from hgesim.blocks.spice import Subckt, foundry, header_of, instances, model_names, read_subckts, transistors_of
 from hgesim.errors import HgeError, RequestError, nearest
 
@@ -50,11 +50,11 @@ class Block:
     Parameters
     ----------
     kind, technology : str
-        What it does and what it is made of.
+        What it does and what it is made of, with the variant if it is one: ``"gf180"``, ``"gf180_chopper"``.
     subckt : str
         Name to instantiate.
     ports : tuple of str
-        Those of the kind.
+        Those of the kind; of a block that chops, with the clocks.
     parameters : tuple of (str, float)
         Parameters of the subcircuit with their defaults, SI units.
     text : str
@@ -109,26 +109,46 @@ def get_block(kind: str, technology: str) -> Block:
     kind : str
         One of `KINDS`.
     technology : str
-        One of `TECHNOLOGIES`.
+        One of `TECHNOLOGIES`, or ``<technology>_<variant>``: the file ``circuits/<technology>/<kind>_<variant>.sp``.
 
     Raises
     ------
     RequestError
-        ``blocks.unknown-kind`` or ``blocks.unknown-technology`` with the nearest match.
+        ``blocks.unknown-kind`` or ``blocks.unknown-technology`` with the nearest match, ``blocks.unknown-variant`` with
+        the variants that the technology has.
     """
     known = _known_kind(kind)
-    if not isinstance(technology, str) or technology not in TECHNOLOGIES:
+    if isinstance(technology, str) and technology in TECHNOLOGIES:
+        return _library_block(known.name, technology)
+    files = _variants(known.name)
+    if isinstance(technology, str) and technology in files:
+        return _library_block(known.name, technology)
+    family = str(technology).partition("_")[0]
+    if family in TECHNOLOGIES:
+        have = [family, *(name for name in files if name.startswith(f"{family}_"))]
         raise RequestError(
-            "blocks.unknown-technology",
-            f'there is no technology "{technology}"',
-            remedy=nearest(str(technology), TECHNOLOGIES),
+            "blocks.unknown-variant", f'there is no {kind} "{technology}"', remedy=f"one of: {', '.join(have)}"
         )
-    return _library_block(known.name, technology)
+    raise RequestError(
+        "blocks.unknown-technology",
+        f'there is no technology "{technology}"',
+        remedy=nearest(str(technology), [*TECHNOLOGIES, *files]),
+    )
+
+
+def _variants(kind: str) -> dict[str, Path]:
+    """Return the files of a kind's variants by the name to choose them by: whatever lies in the library."""
+    return {
+        f"{technology}_{path.stem.removeprefix(f'{kind}_')}": path
+        for technology in TECHNOLOGIES
+        for path in sorted((circuits_folder() / technology).glob(f"{kind}_*.sp"))
+    }
 
 
 @cache
 def _library_block(kind: str, technology: str) -> Block:
-    return block_from_file(circuits_folder() / technology / f"{kind}.sp", kind)
+    plain = circuits_folder() / technology / f"{kind}.sp"
+    return block_from_file(plain if technology in TECHNOLOGIES else _variants(kind)[technology], kind)
 
 
 def block_from_file(path: str | Path, kind: str) -> Block:
@@ -271,12 +291,12 @@ def _block(text: str, kind: Kind, place: str, folder: Path | None) -> Block:
             remedy="one block a file",
         )
     top = tops[0]
-    if top.ports != kind.ports:
+    if top.ports not in (kind.ports, kind.chopped):
         raise RequestError(
             "blocks.ports-mismatch",
             f'"{top.name}" has the ports "{" ".join(top.ports)}"',
             place=place,
-            remedy=f'a {kind.name} has "{" ".join(kind.ports)}"',
+            remedy=f'a {kind.name} has "{" ".join(kind.ports)}", before vp also "{" ".join(CHOP)}" if it chops',
         )
     header = header_of(text)
     prefix = f"{kind.name}_"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["KINDS", "TECHNOLOGIES", "Kind", "Technology"]
+__all__ = ["CHOP", "KINDS", "TECHNOLOGIES", "Kind", "Technology"]
+
+# Clocks that a block may ask for by having these ports, before its rails.
+CHOP = ("chop", "chopn")
 
 
 @dataclass(frozen=True)
@@ -14,9 +17,10 @@ class Kind:
     Parameters
     ----------
     name : str
-        For example ``"mixer"``; the subcircuit is called ``mixer_<technology>``.
+        For example ``"mixer"``; the subcircuit is called ``mixer_<technology>`` or ``mixer_<technology>_<variant>``.
     ports : tuple of str
-        In the order of the ``.subckt`` line. Signals sit at 0 V, pairs end in p and n, the rails come last.
+        In the order of the ``.subckt`` line. Signals sit at 0 V, pairs end in p and n, the rails come last. One that
+        chops has `CHOP` before the rails too.
     role : str
         What the block is for.
     transfer : str
@@ -28,6 +32,11 @@ class Kind:
     role: str
     transfer: str
 
+    @property
+    def chopped(self) -> tuple[str, ...]:
+        """Return the ports of a block that chops."""
+        return (*self.ports[:-2], *CHOP, *self.ports[-2:])
+
 
 @dataclass(frozen=True)
 class Technology:
@@ -38,7 +47,7 @@ class Technology:
     name : str
         Folder in ``circuits/``.
     positive, negative : float
-        Rails, V. Clocks such as ``hold`` swing between them.
+        Rails, V. Clocks such as ``hold`` and ``chop`` swing between them.
     models : str or None
         Transistor models that have to be installed, ``"gf180"`` or None.
     description : str

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from hgesim.blocks import KINDS, Block, Size, all_subckts, block_size, enlarged, get_block
+from hgesim.blocks import KINDS, TECHNOLOGIES, Block, Size, all_subckts, block_size, enlarged, get_block
 from hgesim.circuit import BlockInstance, electrode_net
 from hgesim.design.circuit import Circuit, Transient
 from hgesim.design.expand import network_elements
@@ -34,17 +34,24 @@ def block_set(technology: str, *, area: float = 1.0, **choices: Block | str) -> 
     area : float
         Gate area of every foundry transistor, relative to what is drawn (`hgesim.blocks.enlarged`).
     **choices : Block or str
-        A block or a technology for a kind, for example ``mixer="ideal"``.
+        A block, a technology or a variant for a kind, for example ``mixer="ideal"`` or ``mixer="gf180_chopper"``.
 
     Raises
     ------
     RequestError
-        ``blocks.unknown-kind`` or ``blocks.unknown-technology`` with the nearest name; ``blocks.bad-area``, also for
-        an area that no block here has.
+        ``blocks.unknown-kind``, ``blocks.unknown-technology`` or ``blocks.unknown-variant`` with what there is;
+        ``blocks.bad-area``, also for an area that no block here has.
     """
     unknown = [kind for kind in choices if kind not in KINDS]
     if unknown:
         raise RequestError("blocks.unknown-kind", f'"{unknown[0]}"', remedy=nearest(unknown[0], KINDS))
+    if not isinstance(technology, str) or technology not in TECHNOLOGIES:
+        raise RequestError(
+            "blocks.unknown-technology",
+            f'there is no technology "{technology}"',
+            place="circuit.technology",
+            remedy=nearest(str(technology), TECHNOLOGIES),
+        )
     chosen = {kind: choices.get(kind, technology) for kind in KINDS}
     drawn = {kind: get_block(kind, item) if isinstance(item, str) else item for kind, item in chosen.items()}
     if area != 1 and not any(block_size(block).gates for block in drawn.values()):
@@ -267,7 +274,7 @@ class Design:
         kind : str
             A key of ``hgesim.blocks.KINDS``, such as ``"mixer"``.
         block : Block or str
-            The block, or the name of a technology.
+            The block, or the name of a technology or variant.
 
         Raises
         ------

@@ -49,6 +49,7 @@ from hgesim.loop.wiring import (
     Channel,
     Placer,
     channels_of,
+    chop_clocks,
     detector,
     detector_nets,
     gates,
@@ -265,6 +266,7 @@ class HomodyneLoop:
         place = Placer(blocks)
         output = electrode_net(network.electrode_labels[network.output])
         parts: list[Element] = [*supplies(blocks), *self._stimuli(network, blocks["coupler"])]
+        parts += chop_clocks(blocks, self.timeline)
         loss, gate = ("lossp", "lossn"), list[Element]()
         if "hinge" in blocks:
             loss = ("hingep", "hingen")

@@ -33,6 +33,7 @@ from hgesim.loop.wiring import (
     Channel,
     Placer,
     channels_of,
+    chop_clocks,
     detector,
     gates,
     grounded,
@@ -200,6 +201,7 @@ class OpenLoop:
         output = electrode_net(network.electrode_labels[network.output])
         parts: list[Element] = [*supplies(blocks), *self._sources(network, channels), *grounded(network)]
         parts += gates(blocks["coupler"], self.timeline, self._hold)
+        parts += chop_clocks(blocks, self.timeline)
         most = max(map(abs, self.points.targets))
         if most > 0:
             levels = tuple(target / most for target in self.points.targets)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hgesim.blocks import TECHNOLOGIES, Block, Technology
+from hgesim.blocks import CHOP, TECHNOLOGIES, Block, Technology
 from hgesim.circuit import (
     BlockInstance,
     CurrentSource,
@@ -40,6 +40,7 @@ __all__ = [
     "Channel",
     "Placer",
     "channels_of",
+    "chop_clocks",
     "detector",
     "detector_nets",
     "gates",
@@ -79,14 +80,14 @@ class Channel:
 
 @dataclass(frozen=True)
 class Placer:
-    """Places a block of a kind, with its rails, under a name that says kind and channel."""
+    """Places a block of a kind, with its rails and its clocks for chopping, under a name that says kind and channel."""
 
     blocks: Mapping[str, Block]
 
     def __call__(self, kind: str, channel: str, nets: dict[str, str], **parameters: float) -> BlockInstance:
         """Return the instance; refuse a block that lacks a parameter that is set."""
         block = self.blocks[kind]
-        rails = {"vp": f"vp_{kind}", "vn": f"vn_{kind}"}
+        rails = {port: f"{port}_{kind}" for port in ("vp", "vn", *(CHOP if _chops(block) else ()))}
         name = "x_" + "_".join(part for part in (kind, channel) if part)
         note = f"{kind} ({block.technology})" + (f" of channel {channel}" if channel else "")
         for parameter in parameters:
@@ -249,9 +250,31 @@ def gates(coupler: Block, line: Timeline, hold: float) -> list[Element]:
     ]
 
 
+def chop_clocks(blocks: Mapping[str, Block], line: Timeline) -> list[Element]:
+    """Give every kind whose block chops its complementary clocks, which toggle at the start of each case.
+
+    An offset counts with alternate signs in alternate cases: over an epoch it is gone, with an odd number of cases over
+    two.
+    """
+    # the edge belongs to the ramp: what goes back after `width` has gone back `EDGE` earlier
+    clock = {"width": line.case + EDGE, "period": 2 * line.case, "edge": EDGE}
+    parts: list[Element] = []
+    for kind, block in sorted(blocks.items()):
+        if _chops(block):
+            high, low = rails_of(block).positive, rails_of(block).negative
+            for port, wave in zip(CHOP, (Pulse(high, low, **clock), Pulse(low, high, **clock)), strict=True):
+                parts.append(VoltageSource(f"v_{port}_{kind}", f"{port}_{kind}", "0", wave, f"chopping of {kind}"))
+    return parts
+
+
+def _chops(block: Block) -> bool:
+    return CHOP[0] in block.ports
+
+
 def rails_of(block: Block) -> Technology:
     """Return the technology whose rails a block runs from: its own, else that of the transistors it is made of."""
-    return TECHNOLOGIES.get(block.technology) or TECHNOLOGIES["gf180" if block.models == "gf180" else "discrete"]
+    own = TECHNOLOGIES.get(block.technology.partition("_")[0])
+    return own or TECHNOLOGIES["gf180" if block.models == "gf180" else "discrete"]
 
 
 def supplies(blocks: Mapping[str, Block]) -> list[Element]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from hgesim.blocks import CHOP
 from hgesim.circuit import (
     BlockInstance,
     Capacitor,
@@ -57,7 +58,7 @@ def deviate(
     """Return the elements of a circuit as they are on a chip.
 
     What belongs to a block is found by the ports at its nets: supplies at ``vp`` and ``vn``, references at a mixer's
-    ``lo``, dithers at an integrator's ``dither``, clocks at a coupler's ``hold`` and ``holdn``.
+    ``lo``, dithers at an integrator's ``dither``, clocks at ``hold``, ``holdn``, ``chop`` and ``chopn``.
 
     Parameters
     ----------
@@ -98,7 +99,8 @@ def deviate(
 
 def _roles(elements: tuple[Element, ...]) -> dict[str, str]:
     """Return which role each net has at the blocks: ``supply``, ``clock``, ``reference`` or ``dither``."""
-    roles = {"vp": "supply", "vn": "supply", "hold": "clock", "holdn": "clock", "lo": "reference", "dither": "dither"}
+    roles = {"vp": "supply", "vn": "supply", "lo": "reference", "dither": "dither"}
+    roles |= dict.fromkeys(("hold", "holdn", *CHOP), "clock")
     return {
         net: roles[port]
         for element in elements

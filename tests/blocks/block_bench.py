@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hgesim.blocks import TECHNOLOGIES, Block, all_subckts
 from hgesim.engine import Engine, RawData, gf180_models, read_raw, run_deck
 from hgesim.engine.models import GF180_FILES
+from hgesim.loop.wiring import rails_of
 
 FOUNDRY = """.include design.ngspice
 .lib sm141064.ngspice typical
@@ -51,7 +52,8 @@ class Bench:
 
 def use(block: Block, name: str, nodes: str) -> str:
     """Return the line that places a block between `nodes` and the rails of its technology."""
-    return f"{name} {nodes} vp_{block.technology} vn_{block.technology} {block.subckt}"
+    rails = rails_of(block).name
+    return f"{name} {nodes} vp_{rails} vn_{rails} {block.subckt}"
 
 
 def mean(time: NDArray, values: NDArray, start: float, end: float) -> float:

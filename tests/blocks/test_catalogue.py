@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import FrozenInstanceError, asdict
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,18 @@ from hgesim.blocks.transfer import (
     mixer_mean,
     mixer_output,
 )
+from hgesim.design import block_set
 from hgesim.errors import HgeError, RequestError
+from hgesim.loop.wiring import rails_of
 
 FILES = sorted(circuits_folder().glob("*/*.sp"))
 HEADER = {"ports", "parameters", "transfer", "measured", "ideal parts", "uses", "models", "source"}
+VARIANTS = [
+    (kind, f"{path.parent.name}_{path.stem.removeprefix(f'{kind}_')}")
+    for path in FILES
+    for kind in KINDS
+    if path.stem.startswith(f"{kind}_")
+]
 pairs = pytest.mark.parametrize(("kind", "technology"), [(k, t) for k in KINDS for t in TECHNOLOGIES])
 
 
@@ -39,6 +48,60 @@ def test_every_kind_exists_in_every_technology(kind: str, technology: str) -> No
     assert block is get_block(kind, technology)
     with pytest.raises(FrozenInstanceError):
         block.kind = "other"  # type: ignore[misc]
+
+
+def test_there_are_variants() -> None:
+    assert {("mixer", "gf180_chopper"), ("coupler", "gf180_plain"), ("integrator", "gf180_chopped")} <= {*VARIANTS}
+
+
+@pytest.mark.parametrize(("kind", "name"), VARIANTS)
+def test_a_variant_is_chosen_by_its_file_name(kind: str, name: str) -> None:
+    block, plain = get_block(kind, name), get_block(kind, name.partition("_")[0])
+    assert (block.kind, block.technology, block.subckt) == (kind, name, f"{kind}_{name}")
+    assert block.ports in (KINDS[kind].ports, KINDS[kind].chopped)
+    assert block.parameters == plain.parameters and block.models == plain.models
+    assert block is get_block(kind, name) and block != plain
+    assert rails_of(block) is TECHNOLOGIES[name.partition("_")[0]]
+    assert "not stated" not in (block.ideal_parts, block.source)
+
+
+def test_a_file_dropped_into_the_library_is_a_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "circuits"
+    shutil.copytree(circuits_folder(), folder)
+    text = (folder / "ideal" / "mixer.sp").read_text("ascii")
+    (folder / "ideal" / "mixer_dropped.sp").write_text(text.replace("mixer_ideal", "mixer_ideal_dropped"))
+    monkeypatch.setattr(catalogue, "circuits_folder", lambda: folder)
+    block = get_block("mixer", "ideal_dropped")
+    assert (block.subckt, block.transistors) == ("mixer_ideal_dropped", 0)
+    assert rails_of(block) is TECHNOLOGIES["ideal"]  # no models, and yet not the rails of the discrete parts
+    with pytest.raises(RequestError, match=r"blocks\.unknown-variant.* one of: ideal, ideal_dropped$"):
+        get_block("mixer", "ideal_droped")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "code", "hint"),
+    [
+        ("mixer", "gf180_choper", "blocks.unknown-variant", "one of: gf180, gf180_chopper"),
+        ("mixer", "discrete_chopper", "blocks.unknown-variant", "one of: discrete"),
+        ("loss", "gf180_chopper", "blocks.unknown-variant", "one of: gf180"),
+        ("mixer", "gf180_", "blocks.unknown-variant", "one of: gf180, gf180_chopper"),
+        ("mixer", "gf180_../mixer", "blocks.unknown-variant", "one of: gf180, gf180_chopper"),
+        ("mixer", "gf18_chopper", "blocks.unknown-technology", 'did you mean "gf180_chopper"?'),
+        ("integrator", "chopped", "blocks.unknown-technology", 'did you mean "gf180_chopped"?'),
+        ("lowpass", "GF180_X", "blocks.unknown-technology", 'did you mean "gf180"?'),
+    ],
+)
+def test_an_unknown_variant_is_told_what_there_is(kind: str, name: str, code: str, hint: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        get_block(kind, name)
+    assert (caught.value.code, caught.value.remedy) == (code, hint)
+    assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("technology", ["gf180_chopper", "gf180_", ["gf180"], None])
+def test_all_blocks_together_have_a_plain_technology(technology: Any) -> None:
+    with pytest.raises(RequestError, match=r"blocks\.unknown-technology.*circuit\.technology"):
+        block_set(technology)
 
 
 @pairs
@@ -55,6 +118,9 @@ def test_transistors_are_counted_as_drawn() -> None:
     counts = {kind: get_block(kind, "gf180").transistors for kind in KINDS}
     # op-amp 8, multiplier 14, limiter 4, two clamps, four switches (hinge: eight); the five units of m=5 count once
     assert counts == {"readout": 10, "loss": 14, "hinge": 30, "coupler": 8, "mixer": 14, "lowpass": 0, "integrator": 8}
+    # amplifier 5, two limiters, eight switches; four switches; op-amp 8 and 16 switches
+    variants = {("mixer", "gf180_chopper"): 21, ("coupler", "gf180_plain"): 4, ("integrator", "gf180_chopped"): 24}
+    assert {pair: get_block(*pair).transistors for pair in variants} == variants
     counts = {kind: get_block(kind, "discrete").transistors for kind in KINDS}
     # multiplier 14, limiter 8, pair with its mirror 4, four switches
     assert counts == {"readout": 11, "loss": 14, "hinge": 30, "coupler": 12, "mixer": 14, "lowpass": 0, "integrator": 9}
@@ -80,7 +146,8 @@ def test_files_are_documented_and_free_of_suffixes(path: Path) -> None:
     assert set(header) >= HEADER
     assert len(header["title"]) > 10
     names = re.findall(r"^\.subckt (\S+)", text, re.MULTILINE)
-    assert names == ([] if path.stem == "models" else [f"{path.stem}_{path.parent.name}"])
+    stem, line, variant = path.stem.partition("_")
+    assert names == ([] if path.stem == "models" else [f"{stem}_{path.parent.name}{line}{variant}"])
     for line in text.splitlines():
         if line.startswith("*"):
             continue
@@ -120,11 +187,12 @@ def test_the_nearest_name_is_offered() -> None:
 
 def test_all_subckts_has_everything_once_and_in_order() -> None:
     blocks = [get_block(kind, technology) for technology in TECHNOLOGIES for kind in KINDS]
+    blocks += [get_block(kind, name) for kind, name in VARIANTS]
     texts = all_subckts([*blocks, *blocks])
     assert len(texts) == len(set(texts)) == len(FILES)
     defined: set[str] = set()
     for text in texts:
-        for name in re.findall(r"^x.* (\w+_(?:gf180|discrete))\b", text, re.MULTILINE):
+        for name in re.findall(r"^x.* (\w+_(?:gf180|discrete)(?:_\w+)?)\b", text, re.MULTILINE):
             assert name in defined
         defined |= set(re.findall(r"^\.subckt (\S+)", text, re.MULTILINE))
     assert all_subckts([]) == ()
