@@ -1,11 +1,11 @@
-"""The temperature changes in the middle of learning: does the loop adapt?
+"""Whether the loop adapts when the temperature changes in the middle of learning.
 
-python examples/temperature.py OUTPUT_FOLDER [--kelvin 70 85 100] [--epochs 12] [--set section.key=value ...]
+python examples/temperature.py OUTPUT_FOLDER [--kelvin 50 100 150] [--epochs 12] [--config FILE] [--set KEY=VALUE ...]
 
-A gate is learnt at 77 K. Then the device, the same sites and the same rates, is at another temperature, and goes on from
-the very voltages where the first run ended: once with the loop closed and once with the integrators disconnected. Both
-runs are judged by the network alone at the new temperature. What the second run does not carry over from the first is
-the charge of the low-pass filters and the phase of the carriers, which one case of a millisecond forgets.
+A gate is learnt at 77 K. Then the device, the same sites and the same rates, is at another temperature, and goes on
+from the very voltages where the first run ended: once with the loop closed and once with the integrators disconnected.
+Both runs are judged by the network alone at the new temperature. What the second run does not carry over from the first
+is the charge of the low-pass filters and the phase of the carriers, which one case of a millisecond forgets.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
 import hgesim as hg
-from hgesim.config import load_config, parse_config
+from hgesim.config import Config, load_config, parse_config
 from hgesim.experiment import Experiment, Run
 
 AND = Path(__file__).parent / "and.toml"
 
 
-def goes_on(first: Run, kelvin: float, overrides: list[str], **loop: Any) -> Experiment:
+def goes_on(first: Run, config: Config, kelvin: float, **loop: Any) -> Experiment:
     """Return the experiment that goes on from the end of a run, with its device at another temperature."""
-    config, _ = load_config(AND, overrides)
     data = config.model_dump(exclude_unset=True)
     data["network"] = {"file": str((first.folder / "network.json").resolve()), "temperature": kelvin}
     for key in ("seed", "start_range", "chosen_from"):
@@ -40,13 +39,14 @@ def goes_on(first: Run, kelvin: float, overrides: list[str], **loop: Any) -> Exp
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--kelvin", type=float, nargs="+", default=[70.0, 85.0, 100.0])
+    parser.add_argument("--kelvin", type=float, nargs="+", default=[50.0, 100.0, 150.0])
     parser.add_argument("--epochs", type=int, default=12, help="before, and again after the change")
+    parser.add_argument("--config", type=Path, default=AND)
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE")
     given = parser.parse_args()
     overrides = [f"loop.epochs={given.epochs}", *given.overrides]
-    first = hg.learn(AND, given.out / "first", overrides=overrides, force=True)
-    told = first.result
+    first = hg.learn(given.config, given.out / "first", overrides=overrides, force=True)
+    told, (config, _) = first.result, load_config(given.config, overrides)
     print(
         f"{told['task']['name']} at 77 K after {given.epochs} epochs: margin {told['margin']:.0%}, "
         f"loss {told['loss']['final']:.2g} V^2, {'learnt' if first.learnt else 'not learnt'}"
@@ -56,7 +56,7 @@ def main() -> None:
     axes.plot(told["history"]["epoch"], told["history"]["score"], color="black", label="77 K")
     for number, kelvin in enumerate(given.kelvin):
         runs = [
-            goes_on(first, kelvin, overrides, rate=rate).run(given.out / f"{kelvin:g}K_{name}", force=True)
+            goes_on(first, config, kelvin, rate=rate).run(given.out / f"{kelvin:g}K_{name}", force=True)
             for rate, name in ((1.0, "closed"), (0.0, "open"))
         ]
         closed, opened = (run.result for run in runs)

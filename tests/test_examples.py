@@ -237,3 +237,30 @@ def test_scaling(tmp_path: Path) -> None:
     assert times["homodyne", "5", "50.0"] < 0.5 * times["one sine at a time", "5", "50.0"]
     assert times["homodyne", "5", "2.0"] > times["one sine at a time", "5", "2.0"]
     assert times["SPSA", "5", "2.0"] > 5 * times["homodyne", "5", "2.0"]
+
+
+def test_power(tmp_path: Path, osdi_engine: Engine) -> None:
+    """Blocks add up, and an op-amp of about 0.24 mA between 3.3 V takes what its data say."""
+    script = ROOT / "examples" / "power.py"
+    words = ["--gates", "AND", "--technologies", "gf180", "--set", "loop.epochs=1"]
+    done = subprocess.run([sys.executable, script, tmp_path, *words], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = {row["block"]: row for row in csv.DictReader((tmp_path / "power.csv").read_text().splitlines())}
+    power = {block: float(row["power_w"]) for block, row in rows.items()}
+    assert power["all"] == pytest.approx(sum(watt for block, watt in power.items() if block != "all"))
+    assert power["integrator"] == pytest.approx(6 * 3.3 * 0.24e-3, rel=0.1)
+    assert float(rows["mixer"]["gate_area_m2"]) == pytest.approx(6 * 240e-12)
+    assert rows["all"]["energy_to_learn_j"] == "" and "not learnt" in done.stdout
+
+
+def test_temperature(tmp_path: Path, osdi_engine: Engine) -> None:
+    """At the temperature of the first run nothing changes at once, and an open loop keeps what it has."""
+    script = ROOT / "examples" / "temperature.py"
+    words = ["--epochs", "2", "--kelvin", "77", "120", "--set", "circuit.technology=ideal"]
+    done = subprocess.run([sys.executable, script, tmp_path, *words], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    before = done.stdout.split("margin ")[1].split(",")[0]
+    found = {line.split()[0]: line.split()[2:5] for line in done.stdout.splitlines() if " K " in line[:12]}
+    assert float(found["77"][0].rstrip("%")) == pytest.approx(float(before.rstrip("%")), abs=2)
+    assert found["77"][2] == found["77"][0] and found["120"][2] == found["120"][0] != found["77"][0]
+    assert (tmp_path / "temperature.png").stat().st_size > 20_000
