@@ -16,7 +16,7 @@ from hgesim.study.parts import need
 from hgesim.study.plan import Study
 from hgesim.study.table import PENDING
 
-__all__ = ["Level", "Share", "levels", "numbers", "sensitivity", "worst", "yield_of"]
+__all__ = ["Level", "Share", "Spread", "levels", "numbers", "sensitivity", "spread", "worst", "yield_of"]
 
 FloatArray = NDArray[np.float64]
 Rows = list[dict[str, Any]]
@@ -24,6 +24,7 @@ Rows = list[dict[str, Any]]
 _MOST_LEVELS = 10  # more different values than these are put into classes of equal counts
 _CLASSES = 6, 20  # fewest, for tables and plots; most, for shares of many runs
 _SHUFFLES = 400
+_WEAKEST = 5
 _RESAMPLES = 200
 
 
@@ -71,6 +72,34 @@ class Share:
     total: float | None
     total_doubt: float | None
     rank: float | None
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How an outcome spreads over the runs that have it.
+
+    Parameters
+    ----------
+    values : ndarray, (runs,)
+        In ascending order.
+    low, middle, high : float
+        Quartiles.
+    """
+
+    values: FloatArray
+    low: float
+    middle: float
+    high: float
+
+
+def spread(table: Rows, outcome: str) -> Spread | None:
+    """Return how an outcome spreads, a column of numbers of the table; None where fewer than two runs have it."""
+    values = numbers(table, outcome) if outcome in table[0] else np.zeros(0)
+    values = np.sort(values[np.isfinite(values)])
+    if len(values) < 2:
+        return None
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
+    return Spread(values, low, middle, high)
 
 
 def yield_of(table: Rows) -> tuple[int, int, float, float]:
@@ -217,21 +246,22 @@ def _rank(table: Rows, factor: Factor, values: FloatArray, known: NDArray[np.boo
 
 
 def worst(table: Rows, most: int = 10) -> Rows:
-    """Return runs that did not learn: those that do not count, at most half, then those farthest from the goal.
+    """Return the worst runs: those that do not count, at most half, those farthest from the goal, then the weakest.
 
     Parameters
     ----------
     table : list of dict
         From `hgesim.study.rows`.
     most : int
-        How many at most, each run once.
+        How many at most, each run once; the weakest of those that learnt are five at most.
     """
-    failed = {row["run"]: row for row in table if row["verdict"] != PENDING and not row["learnt"]}
 
     def badness(row: dict[str, Any]) -> tuple[float, str]:
         score, sign = row["score.final"], -1.0 if row["score.name"] == "error" else 1.0
         return float("inf") if score is None else sign * score, row["run"]
 
-    ordered = sorted(failed.values(), key=badness)
-    invalid, valid = ([row for row in ordered if (row["verdict"] == "ok") == counts] for counts in (False, True))
-    return [*invalid[: max(most // 2, most - len(valid))], *valid][:most]
+    ordered = sorted({row["run"]: row for row in table if row["verdict"] != PENDING}.values(), key=badness)
+    failed = [row for row in ordered if not row["learnt"]]
+    invalid, valid = ([row for row in failed if (row["verdict"] == "ok") == counts] for counts in (False, True))
+    weakest = [row for row in ordered if row["learnt"]][:_WEAKEST]
+    return [*invalid[: max(most // 2, most - len(valid))], *valid, *weakest][:most]

@@ -12,8 +12,8 @@ from hgesim.report.frame import captioned, document, section
 from hgesim.report.style import look
 from hgesim.report.tables import escape, fact_list, table
 from hgesim.report.words import percent, signed, whole
-from hgesim.study.analysis import Rows, Share, levels, sensitivity, worst, yield_of
-from hgesim.study.response_figure import response_figure
+from hgesim.study.analysis import Rows, Share, levels, sensitivity, spread, worst, yield_of
+from hgesim.study.response_figure import response_figure, spread_figure
 from hgesim.study.store import StudyFolder
 from hgesim.study.table import PENDING, outcome, write_tables
 from hgesim.study.work import SETTINGS
@@ -28,6 +28,8 @@ _NAMES = {
     "loss.final": "loss at the end, V²",
     "margin": "margin",
     "separation.network.final": "separation at the end, A",
+    "energy_j.total": "energy from the supplies, J",
+    "size.gates_m2": "gate area, m²",
 }
 
 
@@ -71,6 +73,7 @@ def _page(folder: StudyFolder, rows: Rows) -> str:
     )
     sections = [
         section("Yield", _yield(folder, rows)),
+        section("Spread", _spread(folder, rows)),
         section("Which factor matters", _ranking(folder, rows)),
         section("Responses", _responses(folder, rows)),
         section("The worst runs, and how to run each alone", _worst(folder, rows)),
@@ -113,6 +116,25 @@ def _yield(folder: StudyFolder, rows: Rows) -> str:
             head = "".join(f"<th>{escape(cell)}</th>" for cell in (factor.key, "learnt", "yield", "95 % interval", ""))
             body += _spaced(f"<table><tr>{head}</tr>{''.join(lines)}</table>")
     return body if folder.study.factors else ""
+
+
+def _spread(folder: StudyFolder, rows: Rows) -> str:
+    names = [name for name in folder.study.config.outcomes if name != "learnt"]
+    found = {_NAMES.get(name, name): of for name in names if (of := spread(rows, name)) is not None}
+    if not found:
+        return ""
+    head = ("over all runs that have it", "runs", "least", "quartile", "median", "quartile", "greatest")
+    lines = [
+        (
+            label,
+            whole(len(of.values)),
+            *(f"{value:.4g}".replace("-", "−") for value in (of.values[0], of.low, of.middle, of.high, of.values[-1])),
+        )
+        for label, of in found.items()
+    ]
+    body = _spaced(table(head, lines, right=True))
+    figure = spread_figure(found)
+    return body + (captioned(figure, "spread", "Runs by outcome, the line at the median.") if figure else "")
 
 
 def _ranking(folder: StudyFolder, rows: Rows) -> str:

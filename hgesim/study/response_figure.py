@@ -1,4 +1,4 @@
-"""An outcome over each factor of a study."""
+"""An outcome over each factor of a study, and over all its runs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hgesim.report.style import LIGHT, log_ticks, new_figure
-from hgesim.study.analysis import Level, Rows, levels, numbers, yield_of
+from hgesim.study.analysis import Level, Rows, Spread, levels, numbers, yield_of
 from hgesim.study.factors import Factor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["response_figure"]
+__all__ = ["response_figure", "spread_figure"]
 
 _ACROSS = 3
 _WIDTH, _HEIGHT = 10.4, 2.7  # inch, of the figure and of a row of panels
@@ -49,10 +49,7 @@ def response_figure(rows: Rows, factors: tuple[Factor, ...], name: str, label: s
     finite = values[np.isfinite(values)]
     decades = name != "learnt" and finite.min() > 0 and finite.max() > _DECADES * finite.min()
     for number, factor in enumerate(factors):
-        row, column = divmod(number, _ACROSS)
-        left, width = 0.075 + column * 0.32, 0.26
-        height = 1.85 / (_HEIGHT * down)
-        axes = figure.add_axes((left, 1.0 - (row + 1) / down + 0.6 / (_HEIGHT * down), width, height))
+        axes = figure.add_axes(_box(number, down))
         found = levels(rows, factor)
         if name == "learnt":
             _yields(axes, rows, factor, found)
@@ -62,9 +59,50 @@ def response_figure(rows: Rows, factors: tuple[Factor, ...], name: str, label: s
                 axes.set_yscale("log")
                 log_ticks(axes)
         _axis(axes, factor, found)
-        if column == 0:
+        if number % _ACROSS == 0:
             axes.set_ylabel("yield, %" if name == "learnt" else label)
     return figure
+
+
+def spread_figure(spreads: dict[str, Spread]) -> Figure | None:
+    """Draw how each outcome spreads: a histogram with its median; None without any that varies.
+
+    Parameters
+    ----------
+    spreads : dict of str to Spread
+        By label.
+    """
+    varied = {label: found for label, found in spreads.items() if found.values[0] < found.values[-1]}
+    if not varied:
+        return None
+    down = -(-len(varied) // _ACROSS)
+    figure = new_figure(_WIDTH, _HEIGHT * down)
+    for number, (label, found) in enumerate(varied.items()):
+        axes = figure.add_axes(_box(number, down))
+        values = found.values
+        decades = values[0] > 0 and values[-1] > _DECADES * values[0]
+        bins: int = min(30, max(5, round(2 * np.sqrt(len(values)))))
+        edges = np.geomspace(values[0], values[-1], bins + 1) if decades else np.histogram_bin_edges(values, bins)
+
+        axes.hist(values, edges.tolist(), color=LIGHT["blue"], alpha=0.75)
+        axes.axvline(found.middle, color=LIGHT["ink"], lw=1.2)
+        if decades:
+            axes.set_xscale("log")
+            log_ticks(axes, "x")
+        else:
+            axes.locator_params(axis="x", nbins=5)
+            axes.ticklabel_format(axis="x", scilimits=(-2, 4), useOffset=False)
+        axes.locator_params(axis="y", nbins=4, integer=True)
+        axes.set_xlabel(label)
+        if number % _ACROSS == 0:
+            axes.set_ylabel("runs")
+    return figure
+
+
+def _box(number: int, down: int) -> tuple[float, float, float, float]:
+    """Return where a panel stands in a figure of so many rows."""
+    row, column = divmod(number, _ACROSS)
+    return 0.075 + column * 0.32, 1.0 - (row + 1) / down + 0.6 / (_HEIGHT * down), 0.26, 1.85 / (_HEIGHT * down)
 
 
 def _places(factor: Factor, found: list[Level]) -> list[float]:

@@ -15,7 +15,7 @@ from study_samples import filled, result
 
 from hgesim.config import load_config
 from hgesim.study import StudyFolder, rows, write_study_report
-from hgesim.study.analysis import levels, sensitivity, worst, yield_of
+from hgesim.study.analysis import levels, sensitivity, spread, worst, yield_of
 
 # Ishigami and Homma (1990): f = sin x + a sin^2 y + b z^4 sin x on (-pi, pi), with these indices in closed form.
 A, B = 7.0, 0.1
@@ -110,7 +110,24 @@ def test_yield_counts_every_verdict(tmp_path: Path) -> None:
     assert (learnt, done) == (15, 19) and (low, high) == pytest.approx((expected.low, expected.high))
     names = [row["network.seed"] for row in worst(rows(folder), 3)]
     assert set(names[:1]) <= {0, 1} and names[1:] == [3, 4]
-    assert len(worst(rows(folder), 10)) == 4
+    longer = worst(rows(folder), 10)
+    assert [bool(row["learnt"]) for row in longer] == [False] * 4 + [True] * 5
+
+
+def test_spread_is_that_of_the_runs_that_have_a_figure(tmp_path: Path) -> None:
+    """Chips of one design, with nothing varied but their seed: quartiles by hand, one run without a figure."""
+    text = '[study]\nreplicates = 10\nreplicate = "nonideal.seed"\noutcomes = ["learnt", "margin"]\n'
+    text += "[settings.nonideal]\nmismatch = 1\nseed = 1\n"
+    made = {1: result(None)} | {seed: result(0.1 * seed) for seed in range(2, 11)}
+    folder = filled(tmp_path, text, lambda inputs: made[inputs["nonideal.seed"]])
+    found = spread(rows(folder), "margin")
+    assert found is not None and len(found.values) == 9
+    assert (found.low, found.middle, found.high) == pytest.approx((0.4, 0.6, 0.8))
+    assert spread(rows(folder), "no.such") is None
+    page = write_study_report(folder).read_text()
+    assert "8 of 10 runs learnt" in page and page.count("<figure>") == 1
+    assert "<td>margin</td>" in page and 'number">0.6</td>' in re.sub(r' style="[^"]*"', "", page)
+    assert "nonideal.seed = 1<br>aborted" in page and "Which factor matters" not in page
 
 
 def test_levels_and_classes(tmp_path: Path) -> None:
@@ -151,7 +168,7 @@ def test_report(tmp_path: Path) -> None:
     learnt, done, low, _ = yield_of(rows(folder))
     assert f"{learnt} of {done} runs learnt: {100 * learnt / done:.1f}".rstrip("0").rstrip(".") in page
     assert f"95 % interval {100 * low:.1f} % to" in page and "chips &lt;1&gt;" in page and "<1>" not in page
-    assert page.count("<figure>") == 3 and "only 0 runs have a figure" in page
+    assert page.count("<figure>") == 4 and "only 0 runs have a figure" in page
     assert page.index("circuit.mixer</td>") < page.index("loop.rate</td>", page.index("by chance up to"))
     first = page
     assert write_study_report(StudyFolder.load(folder.path)).read_text() == first
