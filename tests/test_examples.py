@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import csv
+import importlib
+import json
+import math
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+from scipy.optimize import fsolve
 
+from hgesim.circuit import BlockInstance
 from hgesim.engine import Engine
 from hgesim.experiment import Experiment
+from hgesim.learning import network_outputs
 from hgesim.netlist import deck_files
 from hgesim.study import rows, run_study, write_study_report
 
@@ -217,6 +225,109 @@ def test_intermodulation(tmp_path: Path) -> None:
     largest = max(abs(row[k]) for row in values for k in (1, 3))
     for foretold, found, across, seen in values:
         assert abs(foretold - found) < 0.005 * largest and abs(across - seen) < 0.005 * largest
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module that the examples about imperfect parts share."""
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    return importlib.import_module("bench")
+
+
+def test_bench_of_imperfect_parts(bench: ModuleType) -> None:
+    """Currents by Kirchhoff's law in SciPy, the error at the start as the prototype's, and the settings that count."""
+    design = bench.Bench(capacitor=50e-12, tau=2e-3, milliseconds=3).design()
+    outside = {"data": 0.25, "c1": 0.3, "c2": -0.2, "out": 0.0}
+
+    def into(net: str, inside: list[float]) -> float:
+        volts = outside | dict(zip("ab", inside, strict=True))
+        ends = [((a, b), g * v0, v0) for a, b, g, v0 in bench.BONDS if net in (a, b)]
+        return sum(i0 * math.sinh((volts[b if net == a else a] - volts[net]) / v0) for (a, b), i0, v0 in ends)
+
+    inside = fsolve(lambda v: [into("a", v), into("b", v)], [0.0, 0.0], xtol=1e-12).tolist()
+    (current,) = network_outputs(design.network, design.loop.task, bench.START)
+    assert current == pytest.approx(1e-9 * into("out", inside), rel=1e-9)
+    (goal,) = design.loop.task.target_levels
+    assert 2e6 * (current - 20e-9 * goal) == pytest.approx(45e-3, abs=0.5e-3)
+    placed = [e for e in design.circuit.elements if isinstance(e, BlockInstance) and e.block.kind == "integrator"]
+    assert len(placed) == 3
+    assert all(e.parameters["r"] * 50e-12 == pytest.approx(2e-3) and " c=5e-11" in e.block.text for e in placed)
+    assert dict(placed[0].block.parameters)["c"] == 50e-12
+    assert design.loop.timeline.stop == pytest.approx(3.15e-3)
+
+
+def run_example(name: str, words: str, folder: Path) -> str:
+    command = [sys.executable, ROOT / "examples" / f"{name}.py", *words.split()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_mismatch_and_area(tmp_path: Path) -> None:
+    """Two chips; the runs of one example count for the other."""
+    told = run_example("mismatch", "out --chips 2 --variants gain", tmp_path)
+    assert told.count(": ok, error") == 2
+    cells = [cell.strip() for cell in told.splitlines()[-1].strip("|").split("|")]
+    assert cells[:2] == ["gain of 26 (default)", "2"] and cells[6] == "2 (34-100 %)" and cells[-1] == "1"
+    rows = [json.loads(line) for line in (tmp_path / "out" / "runs.jsonl").read_text().splitlines()]
+    errors = [1e3 * row["error"][-1] for row in rows]
+    assert all(row["error"][0] < -20e-3 for row in rows) and errors[0] != errors[1]
+    assert float(cells[2]) == pytest.approx(sum(map(abs, errors)) / 2, rel=0.05)
+    assert float(cells[3]) == pytest.approx(abs(errors[0] - errors[1]) / math.sqrt(2), rel=0.05)
+    again = run_example("yield_area", "out --chips 2 --variants gain --areas 1", tmp_path)
+    assert ": ok, error" not in again and "| gain of 26 (default) | 1 | 2 |" in again
+    for name in ("mismatch", "yield_area"):
+        assert (tmp_path / "out" / f"{name}.png").stat().st_size > 10_000
+
+
+def test_area_and_its_law(bench: ModuleType) -> None:
+    """A power law is found; transistors grow in area or, where they cannot shrink, mismatch grows by the root of it."""
+    area = importlib.import_module("yield_area")
+    power, bar = area.exponent([1.0, 4.0, 16.0], [(8.0, 0.8), (4.0, 0.4), (2.0, 0.2)])
+    assert power == pytest.approx(-0.5) and bar == pytest.approx(0.1 / (math.log(4) * math.sqrt(2)))
+    drawn, small, large = (area.design("gain", size, 3) for size in (1.0, 0.25, 4.0))
+    assert small.nonideal.size("mismatch") == 2 * drawn.nonideal.size("mismatch")
+    assert large.nonideal == drawn.nonideal and small.sizes == drawn.sizes
+    for kind, size in large.sizes.items():
+        assert size.gates == pytest.approx(4 * drawn.sizes[kind].gates)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "said"),
+    [
+        ("mismatch", "out --variants gian", "no variant gian; there are none, square, gain"),
+        ("mismatch", "out --chips 0", "'0' is no number from 1 on"),
+        ("yield_area", "out --areas -1", "areas are above 0"),
+        ("thresholds", "out --factors mismatch", "no formula for mismatch"),
+        ("drift", "out --milliseconds 10", "at least 20 ms"),
+    ],
+)
+def test_examples_refuse_what_they_cannot_do(
+    name: str, words: str, said: str, bench: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [name, *words.split()])
+    with pytest.raises(SystemExit) as refused:
+        importlib.import_module(name).main()
+    assert refused.value.code and said in f"{refused.value.code}{capsys.readouterr().err}"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_thresholds(tmp_path: Path) -> None:
+    told = run_example("thresholds", "out --seeds 8", tmp_path)
+    ratios = [float(line.split("|")[-2]) for line in told.splitlines() if line.startswith("| ") and line[-6].isdigit()]
+    assert len(ratios) == 9 and all(0.7 < ratio < 1.6 for ratio in ratios)
+
+
+@pytest.mark.slow
+def test_drift(tmp_path: Path) -> None:
+    """A leak much faster than the drift holds the controls, and costs error; the figure is drawn."""
+    told = run_example("drift", "out --chips 1 --leaks 0.01 --milliseconds 60", tmp_path)
+    rows = {line.split("|")[1].strip(): line.split("|")[2:-1] for line in told.splitlines() if line.startswith("| ")}
+    free, held = ([float(cell.split(",")[0]) for cell in rows[name]] for name in ("no leak", "10 ms"))
+    assert held[1] < 0.2 * free[1] and held[2] > free[2]
+    assert (tmp_path / "out" / "drift.png").stat().st_size > 10_000
 
 
 def test_scaling(tmp_path: Path) -> None:

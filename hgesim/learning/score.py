@@ -52,7 +52,7 @@ def goal_figure(task: Task, outputs: ArrayLike, targets: ArrayLike, threshold: A
         Its kind decides: ``gate``, separation over swing (-1 where nothing swings); ``classes``, share of the cases
         on the right side of the threshold, averaged over the classes so that a rare one counts as much; ``curve``,
         root-mean-square deviation of the outputs above the threshold from the targets, in units of the targets'
-        standard deviation.
+        standard deviation; of a case alone, which has none, in units of ``task.target``.
     outputs : array, (..., cases)
         In ampere.
     targets : array, (cases,)
@@ -72,7 +72,8 @@ def goal_figure(task: Task, outputs: ArrayLike, targets: ArrayLike, threshold: A
     if task.kind == "classes":
         right = (above > 0) == (wanted > 0)
         return np.asarray(np.mean([right[..., wanted == value].mean(axis=-1) for value in np.unique(wanted)], axis=0))
-    return np.asarray(np.sqrt(((above / task.target - wanted) ** 2).mean(axis=-1)) / wanted.std())
+    unit = wanted.std() if len(wanted) > 1 else 1.0
+    return np.asarray(np.sqrt(((above / task.target - wanted) ** 2).mean(axis=-1)) / unit)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,8 @@ class Task:
     goal : float
         From when on it is learnt. Gate: least separation over swing. Classes: least share of the held-out cases on
         the right side of the threshold. Curve: largest root-mean-square deviation over the held-out cases, in units
-        of their targets' standard deviation. Where no cases are held out, the shown ones count.
+        of their targets' standard deviation; of a case alone, an operating point, in units of `scales.target`. Where
+        no cases are held out, the shown ones count.
     test_cases, test_targets : tuple
         Held out: never shown to the loop.
     scales : Scales
@@ -182,7 +183,8 @@ def _check_data(task: Task) -> None:
     if task.kind != "curve" and {*task.targets, *task.test_targets} - {0.0, 1.0}:
         raise RequestError("task.bad-data", "a class is neither 0 nor 1", place="task", remedy="use 0 and 1")
     for targets in (task.targets, task.test_targets):
-        if targets and len(set(targets)) < 2:
+        alone = task.kind == "curve" and len(targets) == 1
+        if targets and len(set(targets)) < 2 and not alone:
             remedy = "give targets that differ" if task.kind == "curve" else "give both classes"
             raise RequestError("task.bad-data", "all targets are equal", place="task", remedy=remedy)
 

@@ -98,6 +98,15 @@ def test_classes_with_the_best_of_all_thresholds(goal: float) -> None:
     assert found.any() and not found.all()
 
 
+def test_a_case_alone_is_judged_in_units_of_the_target() -> None:
+    task = task_of("curve", (-1.0,), 0.25, target=20e-9)
+    found = goal_figure(task, np.array([[-20.0], [-15.0], [7.0]]) * NA, task.targets, np.array([0.0, 0.0, 2 * NA]))
+    np.testing.assert_allclose(found, [0.0, 0.25, 1.25], atol=1e-12)
+    assert score(task, np.array([-16 * NA]), np.empty(0), 0.0).reason == ""
+    assert "error 0.3" in score(task, np.array([-14 * NA]), np.empty(0), 0.0).reason
+    assert already_solved(task, np.array([7 * NA]))  # a threshold alone can do it
+
+
 def test_curves_with_the_best_of_all_thresholds() -> None:
     random = np.random.default_rng(6)
     targets = (-1.0, -0.3, 0.2, 0.8)

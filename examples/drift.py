@@ -1,0 +1,78 @@
+"""Where no error holds the controls they drift; a leak across the integrators' capacitors stops it, for a price.
+
+python examples/drift.py [FOLDER] [--chips 6] [--leaks 0.3 0.1 0.03] [--milliseconds 80] [--workers 1]
+
+Two controls have one target on the bench of bench.py, so that one direction is free; offsets of mismatched mixers and
+integrators push along it, while the error stays small. A leak (`loop.decay`, here in second) pulls the controls towards
+0 V: the drift ends where both balance, and what the leak pulls against the error is an error that stays. FOLDER gets
+runs.jsonl and drift.png.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from bench import Bench, Run, arguments, measure
+from mismatch import chip
+
+from hgesim.report.style import LIGHT, look, new_figure
+
+COLOURS = ("orange", "blue", "green", "purple", "amber")
+
+
+def moved(run: Run, first: int, last: int) -> float:
+    """Return how far the controls went between two milliseconds, V."""
+    path = np.array(run.controls)
+    return float(np.linalg.norm(path[:, last] - path[:, first]))
+
+
+def draw(found: dict[str, list[Run]], shown: int, out: Path) -> None:
+    """Draw one chip's controls and error over time, without and with each leak."""
+    with look():
+        figure = new_figure(7.4, 3.6)
+        left, right = figure.subplots(1, 2)
+        for (words, runs), colour in zip(found.items(), COLOURS, strict=False):
+            run, style = runs[shown], {"color": LIGHT[colour]}
+            time = np.arange(len(run.error)) + 0.5
+            for volts, line in zip(run.controls, ("-", (0, (4, 2))), strict=True):
+                left.plot(time, volts, ls=line, **style)
+            right.plot(time, 1e3 * np.array(run.error), label=words, **style)
+        left.set(xlabel="time, ms", ylabel="V", title="Controls (c1 full, c2 dashed)")
+        right.set(xlabel="time, ms", ylabel="mV", title="Error")
+        right.axhline(0, color=LIGHT["soft"], lw=0.8)
+        right.legend(loc="lower right")
+        figure.tight_layout(w_pad=2.5)
+        figure.savefig(out, dpi=150, facecolor=LIGHT["paper"])
+
+
+def main() -> None:
+    """Simulate, print the table and draw."""
+    given = arguments(__doc__, "runs/bench", chips=6, leaks=(0.3, 0.1, 0.03), milliseconds=80)
+    if given.milliseconds < 20:
+        raise SystemExit("at least 20 ms: the first ten are for learning")
+    bench = Bench(milliseconds=given.milliseconds)
+    kinds = {"no leak": bench}
+    for leak in given.leaks:
+        kinds[f"{1e3 * leak:g} ms"] = dataclasses.replace(bench, settings={"decay": leak})
+    pairs = [(words, seed) for seed in range(given.chips) for words in kinds]
+    work = [({"leak": words, "chip": seed}, kinds[words].design(chip(seed))) for words, seed in pairs]
+    runs = measure(work, given.folder, given.workers)
+    found = {words: runs[number :: len(kinds)] for number, words in enumerate(kinds)}
+    half = 10 + (given.milliseconds - 10) // 2
+    print(f"drift of the controls in V, error of the last millisecond in mV; {given.chips} chips: median and largest")
+    print(f"| leak | 10 to {half} ms | {half} to {given.milliseconds} ms | error |\n" + "| --- " * 4 + "|")
+    for words, rows in found.items():
+        columns = [
+            [moved(run, 9, half - 1) for run in rows],
+            [moved(run, half - 1, -1) for run in rows],
+            [1e3 * run.end for run in rows],
+        ]
+        print(f"| {words} | " + " | ".join(f"{np.median(c):.2g}, {max(c):.2g}" for c in columns) + " |")
+    without = [moved(run, 9, -1) for run in found["no leak"]]
+    draw(found, int(np.argmax(without)), given.folder / "drift.png")
+
+
+if __name__ == "__main__":
+    main()
