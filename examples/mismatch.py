@@ -10,6 +10,7 @@ runs.jsonl (the same command goes on where it was stopped) and mismatch.png.
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from bench import LEARNT, Bench, Run, arguments, measure
@@ -20,15 +21,15 @@ from hgesim.learning import proportion_interval
 from hgesim.nonideal import preset_sizes
 from hgesim.report.style import LIGHT, look, new_figure
 
-# Without gain the integrators have to be that much faster to learn in the same time: smaller capacitors.
+# Without gain the integrators have to be so much faster to learn in the same time: smaller capacitors.
 NO_GAIN = {"choices": {"coupler": "gf180_plain"}, "capacitor": 20e-12, "tau": 40e-6}
 SQUARE = {"reference": 0.4, "reference_shape": "square"}
 VARIANTS: dict[str, tuple[str, Bench]] = {
-    "none": ("no gain before the mixers", Bench(**NO_GAIN)),
+    "none": ("no gain", Bench(**NO_GAIN)),
     "square": ("no gain, square reference", Bench(**NO_GAIN, settings=SQUARE)),
     "gain": ("gain of 26 (default)", Bench()),
     "choppers": ("gain, chopper mixers", Bench(choices={"mixer": "gf180_chopper"})),
-    "area": ("gain, 4 times the area", Bench(area=4.0)),
+    "area": ("gain, area times 4", Bench(area=4.0)),
     "chopped": ("gain, chopped integrators", Bench(choices={"integrator": "gf180_chopped"})),
 }
 
@@ -80,7 +81,7 @@ def draw(found: dict[str, list[Run]], out: Path) -> None:
         axes.axhline(1e3 * LEARNT, color=LIGHT["soft"], lw=0.8, ls=(0, (5, 3)))
         axes.set(yscale="log", ylabel="|error| at the end, mV", xlim=(-0.6, len(found) - 0.4))
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.set_xticks(range(len(found)), [VARIANTS[name][0].replace(", ", ",\n") for name in found])
+        axes.set_xticks(range(len(found)), [fill(VARIANTS[name][0], 12) for name in found])
         axes.tick_params(axis="x", length=0)
         axes.set_title(f"Chips with mismatch that learn: below {1e3 * LEARNT:g} mV, from 45 mV", pad=18)
         figure.tight_layout()
@@ -103,6 +104,14 @@ def main() -> None:
     for name, rows in found.items():
         words, bench = VARIANTS[name]
         print("| " + " | ".join([words, *figures(bench, rows, beside)]) + " |")
+    if "gain" in found and given.chips > 2:
+        base = np.array([run.error[-1] if run.error else np.nan for run in found["gain"]])
+        for name, rows in found.items():
+            errors = np.array([run.error[-1] if run.error else np.nan for run in rows])
+            both = np.isfinite(base) & np.isfinite(errors)
+            if name != "gain":
+                same = np.corrcoef(base[both], errors[both])[0, 1]
+                print(f"{VARIANTS[name][0]}: correlation with the errors of the same chips as by default {same:.2f}")
     draw(found, given.folder / "mismatch.png")
 
 
