@@ -1,11 +1,12 @@
 """Where no error holds the controls they drift; a leak across the integrators' capacitors stops it, for a price.
 
-python examples/drift.py [FOLDER] [--chips 6] [--leaks 0.3 0.1 0.03] [--milliseconds 80] [--workers 1]
+python examples/drift.py [FOLDER] [--chips 6] [--leaks 0.04 0.01] [--milliseconds 120] [--workers 1]
 
 Two controls have one target on the bench of bench.py, so that one direction is free; offsets of mismatched mixers and
 integrators push along it, while the error stays small. A leak (`loop.decay`, here in second) pulls the controls towards
-0 V: the drift ends where both balance, and what the leak pulls against the error is an error that stays. FOLDER gets
-runs.jsonl and drift.png.
+0 V: the drift ends where both balance. The price is an error: against the descent, which takes the error back at a rate
+p (thresholds.py), the leak pulls with R g.V/leak, and R g.V/(p leak) stays, with the slopes g at the controls V. FOLDER
+gets runs.jsonl and drift.png.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from bench import Bench, Run, arguments, measure
+from bench import TRANSIMPEDANCE, Bench, Run, arguments, measure
 from mismatch import chip
+from thresholds import loop_figures
 
 from hgesim.report.style import LIGHT, look, new_figure
 
@@ -26,6 +28,13 @@ def moved(run: Run, first: int, last: int) -> float:
     """Return how far the controls went between two milliseconds, V."""
     path = np.array(run.controls)
     return float(np.linalg.norm(path[:, last] - path[:, first]))
+
+
+def price(run: Run, leak: float) -> float:
+    """Return the error that a leak makes by the formula, V, whatever its sign."""
+    ends = np.array(run.controls)[:, -1]
+    loop = loop_figures(ends)
+    return float(abs(TRANSIMPEDANCE * loop.slopes @ ends / (loop.rate * leak)))
 
 
 def draw(found: dict[str, list[Run]], shown: int, out: Path) -> None:
@@ -49,9 +58,9 @@ def draw(found: dict[str, list[Run]], shown: int, out: Path) -> None:
 
 def main() -> None:
     """Simulate, print the table and draw."""
-    given = arguments(__doc__, "runs/bench", chips=6, leaks=(0.3, 0.1, 0.03), milliseconds=80)
-    if given.milliseconds < 20:
-        raise SystemExit("at least 20 ms: the first ten are for learning")
+    given = arguments(__doc__, "runs/bench", chips=6, leaks=(0.04, 0.01), milliseconds=120)
+    if given.milliseconds < 20 or min(given.leaks) <= 0:
+        raise SystemExit("at least 20 ms, the first ten are for learning; leaks above 0")
     bench = Bench(milliseconds=given.milliseconds)
     kinds = {"no leak": bench}
     for leak in given.leaks:
@@ -62,12 +71,14 @@ def main() -> None:
     found = {words: runs[number :: len(kinds)] for number, words in enumerate(kinds)}
     half = 10 + (given.milliseconds - 10) // 2
     print(f"drift of the controls in V, error of the last millisecond in mV; {given.chips} chips: median and largest")
-    print(f"| leak | 10 to {half} ms | {half} to {given.milliseconds} ms | error |\n" + "| --- " * 4 + "|")
-    for words, rows in found.items():
+    print(f"| leak | 10 to {half} ms | {half} to {given.milliseconds} ms | error | by the leak, formula |")
+    print("| --- " * 5 + "|")
+    for (words, rows), leak in zip(found.items(), (None, *given.leaks), strict=True):
         columns = [
             [moved(run, 9, half - 1) for run in rows],
             [moved(run, half - 1, -1) for run in rows],
             [1e3 * run.end for run in rows],
+            [1e3 * price(run, leak) if leak else 0.0 for run in rows],
         ]
         print(f"| {words} | " + " | ".join(f"{np.median(c):.2g}, {max(c):.2g}" for c in columns) + " |")
     without = [moved(run, 9, -1) for run in found["no leak"]]
