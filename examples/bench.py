@@ -140,18 +140,17 @@ class Run(NamedTuple):
 
 def simulate(design: hg.Design, about: dict[str, Any]) -> Run:
     """Run one design in a folder of its own, and read what it did."""
-    line, output = design.loop.timeline, ("c1", "c2")
+    line, task = design.loop.timeline, design.loop.task
     with tempfile.TemporaryDirectory() as folder:
         deck = netlist_folder(design, Path(folder) / "netlist", "osdi")
         ran = run_deck(deck, select_engine("ngspice"), end_time=line.stop, timeout=7200)
         if ran.verdict != Verdict.OK:
             return Run(about, str(ran.verdict), [], [], float("nan"), float("nan"), ran.engine_s, ran.points)
         raw = read_raw(ran.raw)
-        nets = [ERROR, *(design.signals["controls"][label] for label in output)]
+        nets = [ERROR, *(design.signals["controls"][label] for label in ("c1", "c2"))]
         spans = np.array([line.span(epoch, 0) for epoch in range(line.epochs)])
         error, *controls = window_means(raw["time"], np.column_stack([raw[f"v({net})"] for net in nets]), spans).T
         power = energy_figures(design, raw)["energy_j"]["total"] / line.stop
-    task = design.loop.task
     current = float(network_outputs(network(), task, [c[-1] for c in controls])[0])
     alone = -TRANSIMPEDANCE * (current - TARGET * task.target_levels[0])
     found = [error.tolist(), [c.tolist() for c in controls], alone, power]
@@ -162,15 +161,19 @@ def measure(designs: Sequence[tuple[dict[str, Any], hg.Design]], folder: Path, w
     """Run what is not in the folder's runs.jsonl yet, and return all in order; each design with words about it."""
     folder.mkdir(parents=True, exist_ok=True)
     store, lock = folder / "runs.jsonl", threading.Lock()
-    lines = store.read_text().splitlines() if store.is_file() else []
-    known = {row.pop("design"): row for row in map(json.loads, filter(lambda line: line.endswith("}"), lines))}
+    text = store.read_text() if store.is_file() else ""
+    whole, _, torn = text.rpartition("\n")
+    if torn:  # a line that was being written when the computer stopped
+        store.write_text(f"{whole}\n" if whole else "")
+    known = {row.pop("design"): row for row in map(json.loads, whole.splitlines())}
 
     def one(item: tuple[dict[str, Any], hg.Design]) -> Run:
         about, design = item
         if design.digest not in known:
             run = simulate(design, about)
-            with lock, store.open("a") as file:
-                file.write(json.dumps({"design": design.digest, **run._asdict()}) + "\n")
+            if run.verdict in (Verdict.OK, Verdict.ABORTED):  # another verdict may be another one next time
+                with lock, store.open("a") as file:
+                    file.write(json.dumps({"design": design.digest, **run._asdict()}) + "\n")
             words = " ".join(f"{value}" for value in about.values())
             told = f"error {1e3 * run.error[-1]:+.2f} mV" if run.error else "no result"
             print(f"  {words}: {run.verdict}, {told}, {run.engine_s:.1f} s", flush=True)

@@ -1,6 +1,6 @@
 """How much of one imperfection stops learning? Thresholds on the bench of bench.py, beside hand formulas.
 
-python examples/thresholds.py [FOLDER] [--seeds 16] [--workers 1]
+python examples/thresholds.py [FOLDER] [--factors integrator_offset network_noise] [--seeds 16] [--workers 1]
 
 All blocks are ideal but for one imperfection, of the same size and sign at all places. Learnt is what leaves the
 network alone within 10 mV of its target (5 nA) after 10 ms, from 45 mV. The size at which that ends is found by

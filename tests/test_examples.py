@@ -274,6 +274,8 @@ def test_mismatch_and_area(tmp_path: Path) -> None:
     assert all(row["error"][0] < -20e-3 for row in rows) and errors[0] != errors[1]
     assert float(cells[2]) == pytest.approx(sum(map(abs, errors)) / 2, rel=0.05)
     assert float(cells[3]) == pytest.approx(abs(errors[0] - errors[1]) / math.sqrt(2), rel=0.05)
+    with (tmp_path / "out" / "runs.jsonl").open("a") as store:
+        store.write('{"design": "half a li')
     again = run_example("yield_area", "out --chips 2 --variants gain --areas 1", tmp_path)
     assert ": ok, error" not in again and "| gain of 26 (default) | 1 | 2 |" in again
     for name in ("mismatch", "yield_area"):

@@ -227,7 +227,7 @@ def network_outputs(network: Network, task: Task, controls: ArrayLike, cases: Po
 
 
 def dither_curvature(network: Network, loop: HomodyneLoop, controls: ArrayLike) -> float:
-    """Return how much the dither changes the mean output: largest change over the swing.
+    """Return how much the dither changes the mean output: largest change over the swing, or `target` for one case.
 
     The device is not linear over a dither of a few kT/e, so the loop sees the output averaged over the dither; here
     over one beat of the tone plan, all carriers at once.
@@ -247,4 +247,5 @@ def dither_curvature(network: Network, loop: HomodyneLoop, controls: ArrayLike) 
     phases = 2 * np.pi * np.outer(np.arange(samples) / samples, multiples)
     still = network_outputs(network, loop.task, c)
     moved = network_outputs(network, loop.task, c + loop.settings.dither * np.sin(phases)).mean(axis=0)
-    return float(np.abs(moved - still).max() / np.ptp(still))
+    unit = np.ptp(still) if len(still) > 1 else loop.task.target
+    return float(np.abs(moved - still).max() / unit)

@@ -67,7 +67,9 @@ def score_value(name: str, value: float | None) -> str:
 def score_cases(record: Record) -> str:
     """Say on which cases the task is judged: those held out, or where there are none, those shown."""
     shown, held = counts(record)
-    return f"{whole(held)} held-out cases" if held else f"{whole(shown)} cases shown"
+    if held:
+        return f"{whole(held)} held-out case{'s' if held > 1 else ''}"
+    return f"{whole(shown)} case{'s' if shown > 1 else ''} shown"
 
 
 def ordinal(number: int) -> str:
@@ -165,6 +167,9 @@ def starts_given_up(record: Record) -> list[Mapping[str, Any]]:
     return [entry for draw, entry in dict(zip(draws, attempts, strict=True)).items() if draw != draws[-1]]
 
 
+_DEVIATION = "Root-mean-square error over the targets' standard deviation"
+
+
 def _gate_words(record: Record) -> list[str]:
     first, last = (real(record.result, "separation", "network", when) for when in ("initial", "final"))
     if first is None or last is None:
@@ -179,7 +184,9 @@ def _score_words(record: Record) -> list[str]:
     ends = [real(result, "score", when) for when in ("initial", "final")]
     if not name or None in ends:
         return []
-    what = "Root-mean-square error over the targets' standard deviation" if name == "error" else name.capitalize()
+    what = name.capitalize()
+    if name == "error":  # a case alone is judged in units of the target current (`hgesim.learning.goal_figure`)
+        what = "Error over the target current" if counts(record) == (1, 0) else _DEVIATION
     first, last = (score_value(name, value) for value in ends)
     words = f"{what} on the {score_cases(record)}, by the network alone: {first} → {last}"
     goal = real(result, "task", "goal")
