@@ -19,6 +19,7 @@ from bench import TRANSIMPEDANCE, Bench, Run, arguments, measure
 from mismatch import chip
 from thresholds import loop_figures
 
+from hgesim.engine import Verdict
 from hgesim.report.style import LIGHT, look, new_figure
 
 COLOURS = ("orange", "blue", "green", "purple", "amber")
@@ -48,8 +49,8 @@ def draw(found: dict[str, list[Run]], shown: int, out: Path) -> None:
             for volts, line in zip(run.controls, ("-", (0, (4, 2))), strict=True):
                 left.plot(time, volts, ls=line, **style)
             right.plot(time, 1e3 * np.array(run.error), label=words, **style)
-        left.set(xlabel="time, ms", ylabel="V", title="Controls (c1 full, c2 dashed)")
-        right.set(xlabel="time, ms", ylabel="mV", title="Error")
+        left.set(xlabel="time, ms", ylabel="V", title=f"Controls of chip {shown}: c1 full, c2 dashed")
+        right.set(xlabel="time, ms", ylabel="mV", title="Error at the read-out")
         right.axhline(0, color=LIGHT["soft"], lw=0.8)
         right.legend(loc="lower right")
         figure.tight_layout(w_pad=2.5)
@@ -64,20 +65,24 @@ def main() -> None:
     bench = Bench(milliseconds=given.milliseconds)
     kinds = {"no leak": bench}
     for leak in given.leaks:
-        kinds[f"{1e3 * leak:g} ms"] = dataclasses.replace(bench, settings={"decay": leak})
+        kinds[f"leak of {1e3 * leak:g} ms"] = dataclasses.replace(bench, settings={"decay": leak})
     pairs = [(words, seed) for seed in range(given.chips) for words in kinds]
     work = [({"leak": words, "chip": seed}, kinds[words].design(chip(seed))) for words, seed in pairs]
     runs = measure(work, given.folder, given.workers)
+    if bad := [run.about for run in runs if run.verdict != Verdict.OK]:
+        raise SystemExit(f"no valid simulation of {bad[0]}")
     found = {words: runs[number :: len(kinds)] for number, words in enumerate(kinds)}
     half = 10 + (given.milliseconds - 10) // 2
     print(f"drift of the controls in V, error of the last millisecond in mV; {given.chips} chips: median and largest")
-    print(f"| leak | 10 to {half} ms | {half} to {given.milliseconds} ms | error | by the leak, formula |")
-    print("| --- " * 5 + "|")
+    print("by the leak: what the error is apart from the same chip's without, and by the formula")
+    print(f"| leak | 10 to {half} ms | {half} to {given.milliseconds} ms | error | by the leak | formula |")
+    print("| --- " * 6 + "|")
     for (words, rows), leak in zip(found.items(), (None, *given.leaks), strict=True):
         columns = [
             [moved(run, 9, half - 1) for run in rows],
             [moved(run, half - 1, -1) for run in rows],
             [1e3 * run.end for run in rows],
+            [1e3 * abs(run.error[-1] - free.error[-1]) for run, free in zip(rows, found["no leak"], strict=True)],
             [1e3 * price(run, leak) if leak else 0.0 for run in rows],
         ]
         print(f"| {words} | " + " | ".join(f"{np.median(c):.2g}, {max(c):.2g}" for c in columns) + " |")

@@ -327,8 +327,8 @@ def test_drift(tmp_path: Path) -> None:
     """A leak much faster than the drift holds the controls, and costs error; the figure is drawn."""
     told = run_example("drift", "out --chips 1 --leaks 0.01 --milliseconds 60", tmp_path)
     rows = {line.split("|")[1].strip(): line.split("|")[2:-1] for line in told.splitlines() if line.startswith("| ")}
-    free, held = ([float(cell.split(",")[0]) for cell in rows[name]] for name in ("no leak", "10 ms"))
-    assert held[1] < 0.2 * free[1] and held[2] > free[2]
+    free, held = ([float(cell.split(",")[0]) for cell in rows[name]] for name in ("no leak", "leak of 10 ms"))
+    assert held[1] < 0.2 * free[1] and held[2] > free[2] and 0.5 < held[3] / held[4] < 2
     assert (tmp_path / "out" / "drift.png").stat().st_size > 10_000
 
 
