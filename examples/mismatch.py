@@ -99,6 +99,7 @@ def main() -> None:
     runs = measure(designs, given.folder, given.workers)
     found = {name: runs[number :: len(names)] for number, name in enumerate(names)}
     print(f"errors in mV at the read-out; learnt: below {1e3 * LEARNT:g} mV, with 95 % interval (Wilson)")
+    print("time: of the engine, relative to the default's on the same chip; C: all capacitors")
     print("| " + " | ".join(HEAD) + " |\n" + "| --- " * len(HEAD) + "|")
     beside = found.get("gain", runs[0 :: len(names)])
     for name, rows in found.items():

@@ -182,8 +182,8 @@ def _check_data(task: Task) -> None:
             )
     if task.kind != "curve" and {*task.targets, *task.test_targets} - {0.0, 1.0}:
         raise RequestError("task.bad-data", "a class is neither 0 nor 1", place="task", remedy="use 0 and 1")
+    alone = task.kind == "curve" and len(task.cases) == 1 and not task.test_cases
     for targets in (task.targets, task.test_targets):
-        alone = task.kind == "curve" and len(task.targets) == len(targets) == 1
         if targets and len(set(targets)) < 2 and not alone:
             remedy = "give targets that differ" if task.kind == "curve" else "give both classes"
             raise RequestError("task.bad-data", "all targets are equal", place="task", remedy=remedy)

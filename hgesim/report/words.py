@@ -29,6 +29,8 @@ __all__ = [
     "whole",
 ]
 
+_DEVIATION = "Root-mean-square error over the targets' standard deviation"
+
 PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"))
 VERDICTS = {
     "aborted": "The simulator gave up before the end.",
@@ -67,9 +69,7 @@ def score_value(name: str, value: float | None) -> str:
 def score_cases(record: Record) -> str:
     """Say on which cases the task is judged: those held out, or where there are none, those shown."""
     shown, held = counts(record)
-    if held:
-        return f"{whole(held)} held-out case{'s' if held > 1 else ''}"
-    return f"{whole(shown)} case{'s' if shown > 1 else ''} shown"
+    return f"{whole(held)} held-out cases" if held else f"{whole(shown)} case{'s' if shown > 1 else ''} shown"
 
 
 def ordinal(number: int) -> str:
@@ -165,9 +165,6 @@ def starts_given_up(record: Record) -> list[Mapping[str, Any]]:
     attempts = [entry for entry in items(record.result, "attempts") if isinstance(entry, Mapping)]
     draws = [-number if (draw := real(entry, "draw")) is None else draw for number, entry in enumerate(attempts, 1)]
     return [entry for draw, entry in dict(zip(draws, attempts, strict=True)).items() if draw != draws[-1]]
-
-
-_DEVIATION = "Root-mean-square error over the targets' standard deviation"
 
 
 def _gate_words(record: Record) -> list[str]:

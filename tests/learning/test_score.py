@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from small_designs import small_star
 
+from hgesim.errors import RequestError
 from hgesim.learning import (
     already_solved,
     case_voltages,
@@ -105,6 +106,9 @@ def test_a_case_alone_is_judged_in_units_of_the_target() -> None:
     assert score(task, np.array([-16 * NA]), np.empty(0), 0.0).reason == ""
     assert "error 0.3" in score(task, np.array([-14 * NA]), np.empty(0), 0.0).reason
     assert already_solved(task, np.array([7 * NA]))  # a threshold alone can do it
+    for cases in ({"held": (0.5,)}, {"targets": (0.3, 0.3)}):
+        with pytest.raises(RequestError, match="all targets are equal"):
+            task_of("curve", **{"targets": (-1.0,), **cases})
 
 
 def test_curves_with_the_best_of_all_thresholds() -> None:
