@@ -22,7 +22,8 @@ __all__ = ["PART", "enlarged", "integrates", "leaky"]
 PART = re.compile(r"(\S+) +(\S+) +(\S+) +(\{[^}]*\}|'[^']*'|[^\s={}']+)( .*)?")
 # The foundry's models end at this width; a wider transistor is several in parallel.
 _WIDEST = 100e-6
-_LONGEST = 50e-6
+# Gates that they hold for: from the shortest of 3.3 V transistors on.
+_SHORTEST, _LONGEST = 0.28e-6, 50e-6
 _SIZE = re.compile(r"\b([wlm])\s*=\s*(\S+)")
 _Change = Callable[[str, str], list[str]]
 
@@ -49,8 +50,8 @@ def enlarged(block: Block, area: float) -> Block:
     Raises
     ------
     RequestError
-        ``blocks.bad-area`` for an area that is not positive, or that makes a transistor longer than the foundry's
-        models (50 um); ``blocks.unreadable-size`` for a width or length that is no number.
+        ``blocks.bad-area`` for an area that is not positive, or that makes a gate shorter or longer than the foundry's
+        models hold for (0.28 um to 50 um); ``blocks.unreadable-size`` for a width or length that is no number.
     """
     if isinstance(area, bool) or not isinstance(area, int | float) or not (math.isfinite(area) and area > 0):
         raise RequestError(
@@ -127,12 +128,13 @@ def _larger(card: str, scale: float, place: str) -> str:
     if "w" not in sizes or "l" not in sizes:
         raise _unreadable(card, "has no w= and l=", place)
     width, length = scale * sizes["w"], scale * sizes["l"]
-    if length > _LONGEST:
+    if not _SHORTEST <= length * (1 + 1e-9) <= _LONGEST * (1 + 2e-9):
+        most, least = ((end / sizes["l"]) ** 2 for end in (_LONGEST, _SHORTEST))
         raise RequestError(
             "blocks.bad-area",
-            f'"{card[:40]}" would be {length * 1e6:.3g} um long',
+            f'"{card[:40]}" of {place} would be {length * 1e6:.3g} um long',
             place="circuit.area",
-            remedy=f"at most {(_LONGEST / sizes['l']) ** 2:.3g}",
+            remedy=f"from {least:.3g} to {most:.3g}; smaller transistors match as nonideal.mismatch above 1 does",
         )
     units = math.ceil(width / _WIDEST - 1e-9)
     rest = _SIZE.sub("", card).split()

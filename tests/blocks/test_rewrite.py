@@ -105,8 +105,10 @@ def test_bad_areas_and_circuits_are_refused(tmp_path: Path) -> None:
     for area in (0, -1.0, float("nan"), True, "4"):
         with pytest.raises(RequestError, match=r"circuit\.area"):
             enlarged(mixer, area)  # type: ignore[arg-type]
-    with pytest.raises(RequestError, match=r"60 um long.*at most 625"):
+    with pytest.raises(RequestError, match=r"60 um long.*to 625"):
         enlarged(mixer, 900.0)
+    with pytest.raises(RequestError, match=r"coupler_gf180 would be 0\.198 um long.*from 1 to"):
+        enlarged(get_block("coupler", "gf180"), 0.5)
     file = tmp_path / "mixer.sp"
     file.write_text(".subckt mixer_own xp xn lo outp outn vp vn\nx1 outp lo xp vn nfet_03v3 w={wide} l=1e-6\n.ends\n")
     with pytest.raises(RequestError, match=r"has w=\{wide\}.*plain numbers"):
