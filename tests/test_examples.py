@@ -235,7 +235,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_bench_of_imperfect_parts(bench: ModuleType) -> None:
-    """Currents by Kirchhoff's law in SciPy, the error at the start as the prototype's, and the settings that count."""
+    """Currents by Kirchhoff's law in SciPy, the error at the start, and the settings that count."""
     design = bench.Bench(capacitor=50e-12, tau=2e-3, milliseconds=3).design()
     outside = {"data": 0.25, "c1": 0.3, "c2": -0.2, "out": 0.0}
 
