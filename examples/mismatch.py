@@ -1,6 +1,6 @@
 """Which loop learns although no two transistors are alike? The mismatch table: variants of it on the same chips.
 
-python examples/mismatch.py [FOLDER] [--chips 50] [--variants none square gain choppers area chopped] [--workers 1]
+python examples/mismatch.py [FOLDER] [--chips 50] [--variants none gain ...] [--workers 1]
 
 Every chip draws the threshold voltage and mobility of each transistor by the foundry's law, and the spread of its
 resistors and capacitors (`nonideal.preset = "gf180"`); the bench is that of bench.py. A run takes seconds. FOLDER gets
@@ -31,6 +31,7 @@ VARIANTS: dict[str, tuple[str, Bench]] = {
     "choppers": ("gain, chopper mixers", Bench(choices={"mixer": "gf180_chopper"})),
     "area": ("gain, area times 4", Bench(area=4.0)),
     "chopped": ("gain, chopped integrators", Bench(choices={"integrator": "gf180_chopped"})),
+    "squarer": ("gain, ideal squarer", Bench(choices={"loss": "ideal"})),
 }
 
 

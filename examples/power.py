@@ -22,18 +22,10 @@ EXAMPLES = Path(__file__).parent
 STARTS = {"AND": 168, "OR": 283, "NAND": 118, "NOR": 161, "XOR": 471, "XNOR": 188}
 
 
-def learnt_at(result: dict[str, Any]) -> int | None:
-    """Return the epoch from which on the gate was done to the end, or None."""
-    margins, goal = result["history"]["score"], result["task"]["goal"]
-    late = [epoch for epoch, margin in zip(result["history"]["epoch"], margins, strict=True) if margin < goal]
-    first = late[-1] + 1 if late else 1
-    return first if result["learnt"] and first <= len(margins) else None
-
-
 def rows_of(gate: str, technology: str, result: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a row for each kind of block, and one for all."""
     span, epoch = result["simulated_s"], result["timeline"]["epoch"]
-    learnt = learnt_at(result)
+    learnt = result["learnt_epoch"]
     energies = {**result["energy_j"]["per_block"], "all": result["energy_j"]["total"]}
     areas = {**result["size"]["gates_per_block_m2"], "all": result["size"]["gates_m2"]}
     return [

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from hgesim._version import __version__
 from hgesim.errors import HgeError
 from hgesim.terminal import Live, say, tell_along, tell_gradient, tell_run, tell_study
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["app", "main"]
 

@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable
 from functools import cache
 
+from hgesim.arguments import check_positive
 from hgesim.blocks.catalogue import Block, Cell
-from hgesim.blocks.spice import cards, foundry_mos, read_number
+from hgesim.blocks.spice import bare, cards, foundry_mos, read_number
 from hgesim.errors import RequestError
 from hgesim.units import spice_number
 
@@ -53,13 +54,8 @@ def enlarged(block: Block, area: float) -> Block:
         ``blocks.bad-area`` for an area that is not positive, or that makes a gate shorter or longer than the foundry's
         models hold for (0.28 um to 50 um); ``blocks.unreadable-size`` for a width or length that is no number.
     """
-    if isinstance(area, bool) or not isinstance(area, int | float) or not (math.isfinite(area) and area > 0):
-        raise RequestError(
-            "blocks.bad-area", f"{area!r}", place="circuit.area", remedy="a positive number; 1 is as drawn"
-        )
-    if area == 1 or block.models is None:
-        return block
-    return _enlarged(block, float(area))
+    times = check_positive(area, "blocks.bad-area", "circuit.area")
+    return block if times == 1 or block.models is None else _enlarged(block, times)
 
 
 @cache
@@ -87,7 +83,7 @@ def leaky(block: Block, seconds: float) -> Block:
         if not integrates(card) or found is None:
             return [card]
         name, a, b, value, _ = found.groups()
-        return [card, f"rdecay_{name} {a} {b} {{{spice_number(seconds)}/({value.strip(_BRACES)})}}"]
+        return [card, f"rdecay_{name} {a} {b} {{{spice_number(seconds)}/({bare(value)})}}"]
 
     made = _rewritten(block, f"decays within {seconds:g} s", change, deep=False)
     if "rdecay_" not in made.text:
@@ -98,9 +94,6 @@ def leaky(block: Block, seconds: float) -> Block:
             remedy="leave loop.decay out, or write the capacitor as in circuits/gf180/integrator.sp",
         )
     return made
-
-
-_BRACES = "{}'"
 
 
 def _rewritten(block: Block, remark: str, change: _Change, *, deep: bool = True) -> Block:

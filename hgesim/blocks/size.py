@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hgesim.blocks.catalogue import Block, Cell
-from hgesim.blocks.spice import Subckt, foundry_mos, read_number, read_subckts, words
+from hgesim.blocks.spice import Subckt, bare, foundry_mos, positional, read_number, read_subckts, words
 
 __all__ = ["Size", "block_size"]
 
@@ -53,7 +53,7 @@ def _size(subckt: Subckt, given: Mapping[str, float], known: Mapping[str, Subckt
     for _, card in subckt.lines:
         pairs = [word.split("=", 1) for word in words(card) if "=" in word]
         own = {key: value for key, text in pairs if (value := _value(text, values)) is not None}
-        names = [word for word in words(card) if "=" not in word and word != "params:"]
+        names = positional(card)
         if foundry_mos(card):
             total += Size(gates=own.get("w", 0.0) * own.get("l", 0.0) * own.get("m", 1.0))
         elif card.startswith("x") and names[-1] in known:
@@ -66,4 +66,4 @@ def _size(subckt: Subckt, given: Mapping[str, float], known: Mapping[str, Subckt
 def _value(text: str, values: Mapping[str, float]) -> float | None:
     """Return a number, or the value of a parameter in braces."""
     number = read_number(text)
-    return values.get(text.strip("{}'")) if number is None else number
+    return values.get(bare(text)) if number is None else number

@@ -11,12 +11,14 @@ from hgesim.names import check_label
 
 __all__ = [
     "Subckt",
+    "bare",
     "cards",
     "foundry",
     "foundry_mos",
     "header_of",
     "instances",
     "model_names",
+    "positional",
     "read_number",
     "read_subckts",
     "transistors_of",
@@ -187,14 +189,23 @@ def words(line: str) -> list[str]:
     return re.sub(r"\s*=\s*", "=", line).split()
 
 
+def positional(line: str) -> list[str]:
+    """Return the words of a card that set no parameter: its name, its nets, and what it is an instance of."""
+    return [word for word in words(line) if "=" not in word and word != "params:"]
+
+
+def bare(text: str) -> str:
+    """Return an expression without the braces or quotes around it."""
+    return text.strip("{}'")
+
+
 def _opening(number: int, line: str, is_local: bool, place: str) -> Subckt:
-    rest = [word for word in words(line)[1:] if word != "params:"]
-    names = [word for word in rest if "=" not in word]
+    names = positional(line)[1:]
     if not names:
         raise _refuse(number, line, "a .subckt without a name", place)
     for name in names:
         check_label(name, place=f"{place} line {number}")
-    pairs = [word.removeprefix("params:").partition("=") for word in rest if "=" in word]
+    pairs = [word.removeprefix("params:").partition("=") for word in words(line) if "=" in word]
     parameters = tuple((name, _number(value, name, place)) for name, _, value in pairs)
     return Subckt(names[0], tuple(names[1:]), parameters, (), is_local)
 
@@ -211,7 +222,7 @@ def _number(text: str, name: str, place: str) -> float:
 
 def read_number(text: str) -> float | None:
     """Read a number as SPICE does, braces and suffixes included; None for anything else."""
-    match = _NUMBER.fullmatch(text.strip("{}'"))
+    match = _NUMBER.fullmatch(bare(text))
     return None if match is None else float(match[1]) * _SUFFIXES[match[2] or ""]
 
 
@@ -220,16 +231,13 @@ def instances(subckt: Subckt) -> list[tuple[int, str]]:
     found = []
     for number, line in subckt.lines:
         if line.startswith("x"):
-            found.append((number, [word for word in words(line) if word != "params:" and "=" not in word][-1]))
+            found.append((number, positional(line)[-1]))
     return found
 
 
 def foundry_mos(card: str) -> bool:
     """Tell whether a card places a MOS transistor of the GF180MCU models."""
-    if not card.startswith("x"):
-        return False
-    names = [word for word in words(card) if word != "params:" and "=" not in word]
-    return re.fullmatch(r"[np]fet_0[36]v[03]\w*", names[-1]) is not None
+    return card.startswith("x") and re.fullmatch(r"[np]fet_0[36]v[03]\w*", positional(card)[-1]) is not None
 
 
 def foundry(name: str) -> bool:

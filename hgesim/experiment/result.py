@@ -18,6 +18,7 @@ from hgesim.learning import (
     correlation,
     correlation_loss,
     dither_curvature,
+    learnt_epoch,
     network_outputs,
     score,
     separation,
@@ -144,6 +145,7 @@ def learning_figures(design: Design, history: History, control_range: float) -> 
     return {
         "reason": reason,
         "learnt": not reason,
+        "learnt_epoch": None if reason else learnt_epoch(task, history.figure),
         "loss": {"initial": float(history.loss[0]), "final": float(history.loss[-1])},
         "outputs": _table(task.shown_cases, task.targets, *outputs),
         "outputs_loop": _table(task.shown_cases, task.targets, history.outputs[0], history.outputs[-1]),

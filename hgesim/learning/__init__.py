@@ -20,7 +20,7 @@ from hgesim.learning.gradient import (
     read_means,
     uncalibrated_gradient,
 )
-from hgesim.learning.history import History, epoch_history
+from hgesim.learning.history import History, epoch_history, learnt_epoch
 from hgesim.learning.perturbation import (
     Perturbation,
     code_interference,
@@ -93,6 +93,7 @@ __all__ = [
     "input_sweeps",
     "judge_ends",
     "learning_trajectory",
+    "learnt_epoch",
     "negative_slopes",
     "network_outputs",
     "proportion_interval",

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hgesim.learning.score import goal_figure, network_outputs, separation
-from hgesim.loop import HomodyneLoop, Timeline
+from hgesim.loop import HomodyneLoop, Task, Timeline
 from hgesim.loop.wiring import ERROR
 from hgesim.network import Network
 from hgesim.waveforms import window_means
 
-__all__ = ["History", "epoch_history"]
+__all__ = ["History", "epoch_history", "learnt_epoch"]
 
 FloatArray = NDArray[np.float64]
 
@@ -53,6 +53,23 @@ class History:
     threshold: FloatArray
     separation: FloatArray | None
     figure: FloatArray
+
+
+def learnt_epoch(task: Task, figure: ArrayLike) -> int | None:
+    """Return the epoch, from 1, from which on the shown cases met the goal to the end; None where they did not.
+
+    Parameters
+    ----------
+    task : Task
+        Its goal, which errors of a curve have to be below and all other figures above.
+    figure : array, (epochs,)
+        Of `History`.
+    """
+    values = np.asarray(figure, dtype=float)
+    met = values <= task.goal if task.kind == "curve" else values >= task.goal
+    late = np.flatnonzero(~met)
+    first = int(late[-1]) + 2 if len(late) else 1
+    return first if first <= len(met) else None
 
 
 def _windows(timeline: Timeline, epochs: range) -> FloatArray:

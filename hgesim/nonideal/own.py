@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hgesim.blocks import Block, Cell
 from hgesim.blocks.rewrite import PART, integrates
-from hgesim.blocks.spice import cards, foundry, model_names
+from hgesim.blocks.spice import bare, cards, foundry, model_names, positional, words
 from hgesim.errors import RequestError
 from hgesim.names import MAX_LENGTH
 from hgesim.nonideal.chip import Nonideal
@@ -159,13 +158,13 @@ class _Work:
                 remedy="a smaller deviation, or another seed",
             )
         self.touched |= {factor for factor in (own, common) if self.chip.size(factor)}
-        nominal = value.strip("{}'")
+        nominal = bare(value)
         return f"{name} {a} {b} {{({nominal})*{spice_number(scale)}}}{rest}"
 
     def _losses(self, card: str) -> list[str]:
         """Return what stands beside an integrator's capacitor: its leak, and branches that charge slowly."""
         name, a, b, value, _ = _read(card, (self.block.subckt,))
-        farads, lines = value.strip("{}'"), []
+        farads, lines = bare(value), []
         if leak := self.chip.draw("integrator_leak"):
             self.touched.add("integrator_leak")
             lines.append(f"rleak_{name} {a} {b} {spice_number(1.0 / leak)}")
@@ -178,11 +177,11 @@ class _Work:
         return lines
 
     def _instance(self, card: str, path: tuple[str, ...]) -> str:
-        words = re.sub(r"\s*=\s*", "=", card).split()
-        at = max(k for k, word in enumerate(words) if "=" not in word and word != "params:")
-        used, place = words[at], (*path, words[0])
+        parts, used = words(card), positional(card)[-1]
+        at = max(k for k, word in enumerate(parts) if word == used)  # a net may have the same name
+        place = (*path, parts[0])
         if used in self.known:
-            words[at] = self.write(used, place)
+            parts[at] = self.write(used, place)
         elif foundry(used) and self.chip.size("mismatch"):
             if used not in PELGROM:
                 raise RequestError(
@@ -192,10 +191,10 @@ class _Work:
                     remedy=f"use {', '.join(PELGROM)}, or set it to 0",
                 )
             draws = (f"{key}={spice_number(self.chip.draw('mismatch', *place, key))}" for key in ("zvth", "zk"))
-            words[at:] = [f"drawn_{used}", *words[at + 1 :], *draws]
+            parts[at:] = [f"drawn_{used}", *parts[at + 1 :], *draws]
             self.wrappers.add(used)
             self.touched.add("mismatch")
-        return " ".join(words)
+        return " ".join(parts)
 
 
 def _read(card: str, path: tuple[str, ...]) -> tuple[str, str, str, str, str]:

@@ -41,7 +41,10 @@ def facts(record: Record) -> str:
     first, last = (real(result, "separation", "network", when) for when in ("initial", "final"))
     if first is not None:
         shown.append(("separation, network alone", f"{signed(first, 'A')} → {signed(last, 'A')}"))
-    shown += _score_facts(record) + _laboratory(record) + _choice(record)
+    shown += _score_facts(record)
+    if (epoch := real(result, "learnt_epoch")) is not None:
+        shown.append(("learnt after", f"{whole(epoch)} of {whole(real(result, 'timeline', 'epochs'))} epochs"))
+    shown += _laboratory(record) + _choice(record)
     shown += [
         (name, whole(count))
         for name, key in (("transistors", "transistors"),)

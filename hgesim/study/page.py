@@ -29,7 +29,7 @@ _NAMES = {
     "margin": "margin",
     "separation.network.final": "separation at the end, A",
     "energy_j.total": "energy from the supplies, J",
-    "size.gates_m2": "gate area, m²",
+    "learnt_epoch": "learnt after, epochs",
 }
 
 

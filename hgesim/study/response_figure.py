@@ -83,7 +83,6 @@ def spread_figure(spreads: dict[str, Spread]) -> Figure | None:
         decades = values[0] > 0 and values[-1] > _DECADES * values[0]
         bins: int = min(30, max(5, round(2 * np.sqrt(len(values)))))
         edges = np.geomspace(values[0], values[-1], bins + 1) if decades else np.histogram_bin_edges(values, bins)
-
         axes.hist(values, edges.tolist(), color=LIGHT["blue"], alpha=0.75)
         axes.axvline(found.middle, color=LIGHT["ink"], lw=1.2)
         if decades:

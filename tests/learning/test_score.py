@@ -17,6 +17,7 @@ from hgesim.learning import (
     correlation,
     correlation_loss,
     goal_figure,
+    learnt_epoch,
     network_outputs,
     score,
     separation,
@@ -44,6 +45,14 @@ def normalised_deviation(outputs: Any, targets: Any, threshold: float, unit: flo
     mean = sum(targets) / len(targets)
     spread = sum((t - mean) ** 2 for t in targets)
     return math.sqrt(sum(((y - threshold) / unit - t) ** 2 for y, t in zip(outputs, targets, strict=True)) / spread)
+
+
+def test_learnt_epoch_is_the_first_of_those_that_stay() -> None:
+    gate, curve = task_of("gate", (0, 1), goal=0.25), task_of("curve", (0.0, 0.5, 1.0), goal=0.2)
+    assert learnt_epoch(gate, [0.1, 0.3, 0.2, 0.25, 0.6]) == 4
+    assert learnt_epoch(gate, [0.3, 0.3]) == 1
+    assert learnt_epoch(gate, [0.3, 0.2]) is None
+    assert learnt_epoch(curve, [0.9, 0.2, 0.1]) == 2 and learnt_epoch(curve, [0.1, float("nan")]) is None
 
 
 def test_accuracy_is_a_share_of_cases() -> None:

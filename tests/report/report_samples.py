@@ -236,6 +236,7 @@ def plain_figures(task: Task, inputs: list[str]) -> dict[str, Any]:
         "engine": {"name": "ngspice", "version": "46", "user_init": False, "dialect": "osdi"},
         "seeds": {"network": 2, "loop": 9},
         "railed": [],
+        "learnt_epoch": 3,
         "transistors": 164,
         "size": {"gates_m2": 9.5e-9, "capacitance_f": 4.9e-8},
         "nodes": 106,
