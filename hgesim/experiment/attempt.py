@@ -130,6 +130,7 @@ class Attempt:
             return {
                 "verdict": str(ran.verdict),
                 "learnt": False,
+                "learnt_epoch": None,
                 "reason": "the network alone could not be simulated",
                 "message": ran.message,
             }
@@ -149,6 +150,7 @@ class Attempt:
         if difference > _TWIN_TOLERANCE:
             return check | {
                 "learnt": False,
+                "learnt_epoch": None,
                 "reason": f"simulator and exact solution of the network differ by {difference:.1e} of full scale",
             }
         return check

@@ -43,6 +43,7 @@ def run_figures(design: Design, run: RunResult) -> dict[str, Any]:
         "verdict": str(run.verdict),
         "message": run.message + (f"; node {run.node} belongs to {owner}" if owner else ""),
         "learnt": False,
+        "learnt_epoch": None,
         "reason": "" if run.verdict == Verdict.OK else "the simulation is not valid",
         "task": {
             "kind": loop.task.kind,

@@ -42,7 +42,7 @@ def facts(record: Record) -> str:
     if first is not None:
         shown.append(("separation, network alone", f"{signed(first, 'A')} → {signed(last, 'A')}"))
     shown += _score_facts(record)
-    if (epoch := real(result, "learnt_epoch")) is not None:
+    if record.learnt and (epoch := real(result, "learnt_epoch")) is not None:
         shown.append(("learnt after", f"{whole(epoch)} of {whole(real(result, 'timeline', 'epochs'))} epochs"))
     shown += _laboratory(record) + _choice(record)
     shown += [

@@ -29,7 +29,7 @@ def test_the_folder_holds_everything(quick_run: Run) -> None:
 def test_a_short_run_is_valid_and_not_learnt(quick_run: Run) -> None:
     result = quick_run.result
     assert quick_run.verdict == "ok" and not quick_run.learnt and quick_run.exit_code == 3
-    assert result["reason"]
+    assert result["reason"] and result["learnt_epoch"] is None
     assert result["separation"]["network"]["initial"] < 0
     assert result["engine"]["user_init"] is False
     config, _ = load_config(AND)

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_samples import put
+from report_samples import EPOCHS, put
 
 from hgesim.errors import RequestError
 from hgesim.report import write_report
@@ -136,6 +136,12 @@ def test_valid_but_not_learnt(changed_run: Callable[..., Path]) -> None:
     words = said(page)
     assert page.verdict.startswith("Valid simulation, but the task is not learnt")
     assert "no threshold separates the outputs" in words and "el_e3" in words
+    assert "learnt after" not in words
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_epoch_from_which_it_is_learnt(changed_run: Callable[..., Path]) -> None:
+    assert f"learnt after 3 of {EPOCHS} epochs" in said(read(changed_run()))
 
 
 @pytest.mark.parametrize("learnt", ["true", 1, [True], None])
