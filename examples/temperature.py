@@ -35,20 +35,28 @@ def goes_on(first: Run, path: Path, overrides: list[str], kelvin: float, **loop:
 
 def draw(runs: dict[str, dict[str, Any]], first: dict[str, Any], out: Path) -> None:
     """Draw the margin of the network alone, before and after."""
-    before, past = first["timeline"]["epochs"], first["history"]
+    before = first["timeline"]["epochs"]
+
+    def margins(result: dict[str, Any]) -> list[float]:
+        return [result["score"]["initial"], *result["history"]["score"]]
+
     with look():
         figure = new_figure(7.6, 3.8)
         axes = figure.subplots()
-        axes.plot(past["epoch"], past["score"], color=LIGHT["ink"], label="before")
+        axes.plot([0, *first["history"]["epoch"]], margins(first), color=LIGHT["ink"], label="before")
         for number, (name, result) in enumerate(runs.items()):
             epochs = [before, *(before + epoch for epoch in result["history"]["epoch"])]
             style = {"color": channel_style(number // 2)["color"], "ls": ("-", ":")[number % 2]}
-            axes.plot(epochs, [result["score"]["initial"], *result["history"]["score"]], **style, label=name)
+            axes.plot(epochs, margins(result), **style, label=name)
         goal = first["task"]["goal"]
         axes.axhline(goal, color=LIGHT["soft"], lw=0.8)
-        axes.annotate("learnt above", (0.5, goal), (0, 3), textcoords="offset points", color=LIGHT["soft"])
+        axes.annotate(
+            "learnt above", (0.01, goal), (0, 3), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
+            color=LIGHT["soft"],
+        )  # fmt: skip
         axes.axvline(before, color=LIGHT["soft"], lw=0.8)
         axes.set(xlabel="epoch", ylabel="margin of the network alone", title="The temperature of the device changes")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         figure.tight_layout()
         figure.savefig(out, dpi=150, facecolor=LIGHT["paper"])
