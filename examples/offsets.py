@@ -19,10 +19,10 @@ import numpy as np
 
 import hgesim as hg
 from hgesim.blocks import Block, get_block
-from hgesim.circuit import Dc, Element, Pulse, Resistor, Sine, Square, StartServo, VoltageSource
+from hgesim.circuit import Dc, Element, Pulse, Resistor, Sine, Square, VoltageSource
 from hgesim.design import Circuit, Transient
 from hgesim.engine import RawData, fill_folder, read_raw, run_deck, select_engine
-from hgesim.loop.wiring import START_GATE, Placer, chop_clocks, supplies, tone
+from hgesim.loop.wiring import START_GATE, Channel, Placer, chop_clocks, start_servo, supplies, tone
 from hgesim.netlist import write_files
 from hgesim.nonideal import deviate
 from hgesim.waveforms import window_means
@@ -42,11 +42,10 @@ INTEGRATORS = ("gf180", "gf180_chopped")
 
 
 def simulate(elements: list[Element], nets: list[str], line: Transient, seed: int) -> RawData:
-    """Run a bench on a chip and return the nets' waveforms; the search for its operating point begins with them at 0 V."""
-    guess = tuple((net, 0.0) for net in nets)
+    """Run a bench on a chip and return the nets' waveforms."""
     made = deviate(elements, hg.Nonideal({"mismatch": 1.0}, seed=seed))
     with tempfile.TemporaryDirectory() as folder:
-        write_files(Circuit("blocks with mismatch", made, line, tuple(nets), guess), Path(folder))
+        write_files(Circuit("blocks with mismatch", made, line, tuple(nets)), Path(folder))
         fill_folder(Path(folder))
         ran = run_deck(Path(folder), select_engine(), end_time=line.stop, timeout=600)
         if not ran.ok:
@@ -81,7 +80,7 @@ def integrator_drifts(integrator: Block, count: int, seed: int) -> np.ndarray:
         nets = {"inp": rest[0], "inn": rest[1], "dither": "dither", "out": f"out{k}"}
         parts.append(place("integrator", f"{k}", nets))
         parts += [Resistor(f"r_{net}", net, "0", SOURCE) for net in rest]
-        parts.append(StartServo(f"b_start{k}", rest[0], f"out{k}", 0.0, START_GATE))
+        parts.append(start_servo(Channel(f"{k}", f"out{k}", CARRIER, 0.0, 0.0), rest[0], integrator))
     outs = [f"out{k}" for k in range(count)]
     raw = simulate(parts, outs, Transient(line.stop, 2.5e-6), seed)
     values = np.column_stack([raw[f"v({net})"] for net in outs])

@@ -17,6 +17,7 @@ from hgesim.blocks.transfer import REFERENCE_EDGE
 from hgesim.network import Law
 
 __all__ = [
+    "STIFF_SERVO",
     "BlockInstance",
     "BondInstance",
     "Capacitor",
@@ -258,11 +259,17 @@ class BlockInstance:
         return BlockInstance, (self.name, self.block, dict(self.nets), dict(self.parameters), self.note)
 
 
+# Siemens of a servo that has to hold a start against something: 100 mV of offset behind 200 kOhm of a low-pass are half
+# a microampere, 0.5 V on integrators that decay in 10 ms are three: for these it is off by 0.3 mV.
+STIFF_SERVO = 1e-2
+
+
 @dataclass(frozen=True)
 class StartServo:
     """Holds net `held` at `value` volt while net `gate` is at 1 V: pushes `siemens` times the excess into `into`.
 
-    Behind an integrator this gives the operating point at time 0 a feedback that capacitors alone do not give it.
+    Behind an integrator this gives the operating point at time 0 a feedback that capacitors alone do not give it. It
+    pushes at most `most` ampere.
     """
 
     name: str
@@ -272,6 +279,7 @@ class StartServo:
     gate: str
     note: str = ""
     siemens: float = 1e-6
+    most: float = math.inf
 
 
 @dataclass(frozen=True)

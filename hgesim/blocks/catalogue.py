@@ -83,6 +83,11 @@ class Block:
     ideal_parts: str
     source: str
 
+    @property
+    def chops(self) -> bool:
+        """Whether it takes the clocks of a block that chops."""
+        return CHOP[0] in self.ports
+
 
 def circuits_folder() -> Path:
     """Return the folder of the circuit library: beside ``hgesim/`` in a checkout, inside it when installed.

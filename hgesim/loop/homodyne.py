@@ -31,7 +31,6 @@ from hgesim.circuit import (
     Resistor,
     Sine,
     Square,
-    StartServo,
     Steps,
     VoltageSource,
     electrode_net,
@@ -43,7 +42,6 @@ from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan
 from hgesim.loop.wiring import (
     ERROR,
-    START_GATE,
     TARGET,
     THRESHOLD,
     Channel,
@@ -58,6 +56,7 @@ from hgesim.loop.wiring import (
     references,
     refuse_missing,
     refuse_short_hold,
+    start_servo,
     supplies,
     target_current,
     target_source,
@@ -324,7 +323,5 @@ class HomodyneLoop:
                 r=resistance,
             ),
             *(rest if rate == 0 else []),
-            StartServo(
-                f"b_start_{name}", driven[0], channel.net, channel.start, START_GATE, f"start of channel {name}"
-            ),
+            start_servo(channel, driven[0], place.blocks["integrator"], stiff=self.settings.decay is not None),
         ]

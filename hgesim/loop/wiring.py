@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hgesim.blocks import CHOP, TECHNOLOGIES, Block, Technology
 from hgesim.circuit import (
+    STIFF_SERVO,
     BlockInstance,
     CurrentSource,
     Dc,
@@ -16,6 +17,7 @@ from hgesim.circuit import (
     Resistor,
     Sine,
     Square,
+    StartServo,
     Steps,
     Transconductance,
     VoltageSource,
@@ -50,6 +52,7 @@ __all__ = [
     "references",
     "refuse_missing",
     "refuse_short_hold",
+    "start_servo",
     "supplies",
     "target_current",
     "target_source",
@@ -65,6 +68,9 @@ EDGE = 1e-6
 # The start lets go within 20 ns: the inputs, which ramp from time 0, have moved by a hundred microvolts then.
 _START_EDGE = 1e-8
 _GENERATOR_OHMS = 1.0
+# More, in ampere, would lift the input behind a low-pass over the rails, where the switches of an op-amp that chops
+# conduct: it would be held at a rail then.
+_GENTLE = 4e-6
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class Placer:
     def __call__(self, kind: str, channel: str, nets: dict[str, str], **parameters: float) -> BlockInstance:
         """Return the instance; refuse a block that lacks a parameter that is set."""
         block = self.blocks[kind]
-        rails = {port: f"{port}_{kind}" for port in ("vp", "vn", *(CHOP if _chops(block) else ()))}
+        rails = {port: f"{port}_{kind}" for port in ("vp", "vn", *(CHOP if block.chops else ()))}
         name = "x_" + "_".join(part for part in (kind, channel) if part)
         note = f"{kind} ({block.technology})" + (f" of channel {channel}" if channel else "")
         for parameter in parameters:
@@ -218,6 +224,18 @@ def detector(channel: Channel, reference: Sine | Square, place: Placer) -> list[
     ]
 
 
+def start_servo(channel: Channel, into: str, integrator: Block, *, stiff: bool = False) -> StartServo:
+    """Return what holds a channel's integrator at its start through net `into`; `stiff` where something pulls at it."""
+    servo = StartServo(
+        f"b_start_{channel.name}", into, channel.net, channel.start, START_GATE, f"start of channel {channel.name}"
+    )
+    return replace(
+        servo,
+        siemens=STIFF_SERVO if stiff else servo.siemens,
+        most=_GENTLE if integrator.chops else servo.most,
+    )
+
+
 def grounded(network: Network) -> list[Element]:
     """Return a source of 0 V for every grounded electrode."""
     return [
@@ -260,15 +278,11 @@ def chop_clocks(blocks: Mapping[str, Block], line: Timeline) -> list[Element]:
     clock = {"width": line.case + EDGE, "period": 2 * line.case, "edge": EDGE}
     parts: list[Element] = []
     for kind, block in sorted(blocks.items()):
-        if _chops(block):
+        if block.chops:
             high, low = rails_of(block).positive, rails_of(block).negative
             for port, wave in zip(CHOP, (Pulse(high, low, **clock), Pulse(low, high, **clock)), strict=True):
                 parts.append(VoltageSource(f"v_{port}_{kind}", f"{port}_{kind}", "0", wave, f"chopping of {kind}"))
     return parts
-
-
-def _chops(block: Block) -> bool:
-    return CHOP[0] in block.ports
 
 
 def rails_of(block: Block) -> Technology:

@@ -173,7 +173,11 @@ def element_lines(element: Element, circuit: Circuit, dialect: str) -> list[str]
         lines = [f"{element.name} 0 {element.out} i={spice_number(element.farads * element.slew)}*tanh({rise})"]
     elif isinstance(element, StartServo):
         excess = f"v({element.held})-({spice_number(element.value)})"
-        lines = [f"{element.name} 0 {element.into} i={spice_number(element.siemens)}*v({element.gate})*({excess})"]
+        push = f"{spice_number(element.siemens)}*v({element.gate})*({excess})"
+        if math.isfinite(element.most):
+            most, steep = spice_number(element.most), spice_number(element.siemens / element.most)
+            push = f"{most}*v({element.gate})*tanh({steep}*({excess}))"
+        lines = [f"{element.name} 0 {element.into} i={push}"]
     elif isinstance(element, StartSwitch):
         lines = [f"{element.name} {element.a} {element.b} {element.gate} 0 startsw"]
     else:
@@ -223,7 +227,10 @@ def _voltage(source: VoltageSource, analysis: Transient | CaseSweep) -> list[str
 
 def _analysis(circuit: Circuit) -> list[str]:
     celsius = spice_number(circuit.temperature - _ZERO_CELSIUS)
-    lines = [f".options temp={celsius} tnom={celsius} klu"]
+    # KLU goes on with the pivots that it once chose. Clocks that turn transistors off and on can make them as good as
+    # zero, and the solution is noise then, without a word (of the library itself: SciML/LinearSolve.jl, issue 1297).
+    switched = any(isinstance(e, BlockInstance) and e.block.chops for e in circuit.elements)
+    lines = [f".options temp={celsius} tnom={celsius}{'' if switched else ' klu'}"]
     if circuit.guess:
         lines.append("* where the search for the operating point begins")
         lines.append(".nodeset " + " ".join(f"v({net})={spice_number(value)}" for net, value in circuit.guess))

@@ -176,11 +176,12 @@ def test_rate_sets_the_integrators_and_zero_disconnects_them_only() -> None:
     assert {k for k in nominal if nominal[k] != still[k]} == integrators | servos
 
 
-def test_a_decay_changes_the_integrators_only() -> None:
+def test_a_decay_changes_the_integrators_and_what_holds_their_start() -> None:
     network = small_star()
     plain, leaking = (wire(small_loop(network, decay=decay), network) for decay in (None, 0.2))
     changed = {k for k in plain if plain[k] != leaking[k]}
-    assert changed == {f"x_integrator_{name}" for name in ("e3", "e4", "threshold")}
+    servos = {f"b_start_{name}" for name in ("e3", "e4", "threshold")}  # which a decay pulls at
+    assert changed == servos | {f"x_integrator_{name}" for name in ("e3", "e4", "threshold")}
     text = block(leaking, "x_integrator_e3").block.text
     assert all(f"rdecay_{c} " in text for c in ("c1", "c2")) and "2e-01/(c)" in text
     assert block(leaking, "x_integrator_e3").nets == block(plain, "x_integrator_e3").nets
