@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engine_samples import raw_bytes
 from quick_settings import AND, QUICK
 
 from hgesim.config import load_config
@@ -18,7 +19,7 @@ from hgesim.errors import RequestError
 from hgesim.experiment import Experiment
 from hgesim.experiment.attempt import Attempt
 from hgesim.experiment.build import build_design, draw_start
-from hgesim.experiment.watch import Redraw, hopeless
+from hgesim.experiment.watch import Redraw, Watch, hopeless
 from hgesim.learning import History, already_solved, network_outputs
 
 CONFIG, FOLDER = load_config(AND, ["circuit.technology=ideal"])
@@ -218,8 +219,6 @@ def test_a_loop_that_stands_still_is_stuck(tmp_path: Path, osdi_engine: Engine) 
 
 def test_progress_is_looked_at_only_where_there_are_rows(tmp_path: Path) -> None:
     """A raw file that is not there yet, or half written, is no reason to give up."""
-    from hgesim.experiment.watch import Watch
-
     told: list[Any] = []
     watch = Watch(DESIGN, tmp_path / "none.raw", 2, 3, told.append)
     watch(Progress(1e-3, 1.0, 5.0, 10))
@@ -227,3 +226,34 @@ def test_progress_is_looked_at_only_where_there_are_rows(tmp_path: Path) -> None
     watch(Progress(2e-3, 1.0, 9.0, 20))
     assert [(one.epoch, one.loss, one.attempt) for one in told] == [(0, None, 2)] * 2
     assert dataclasses.replace(watch, patience=None).patience is None
+
+
+def rows_of(losses: list[float]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Make up a run that stands at its start with such a loss in each epoch: names and rows of a raw file."""
+    line, channels = DESIGN.loop.timeline, DESIGN.loop.channels(DESIGN.network)
+    time = np.linspace(0.0, len(losses) * line.epoch, 400 * len(losses) + 1)
+    epoch = np.minimum((time / line.epoch + 1e-9).astype(int), len(losses) - 1)
+    columns = [time, np.sqrt(losses)[epoch], *(np.full(len(time), channel.start) for channel in channels)]
+    return ("time", "v(err)", *(f"v({channel.net})" for channel in channels)), np.column_stack(columns)
+
+
+@pytest.mark.parametrize("looks", [1, 3, 40])
+def test_when_a_run_is_given_up_does_not_hang_on_when_it_is_looked_at(looks: int, tmp_path: Path) -> None:
+    """Stuck from its fourth epoch on, better later: however few the looks, epoch 4 + patience decides."""
+    losses = [1.0, 0.8, 0.6, 0.5, 0.5, 0.5, 0.5, 0.1, 0.01]
+    names, rows = rows_of(losses)
+    told: list[Any] = []
+    watch = Watch(DESIGN, tmp_path / "w.raw", 0, 3, told.append)
+    for row in np.linspace(0, len(rows), looks + 1).astype(int)[1:].tolist():
+        (tmp_path / "w.raw").write_bytes(raw_bytes(rows[:row], points=0, names=names))
+        try:
+            watch(Progress(rows[row - 1, 0], rows[-1, 0], 0.1, row))
+        except Redraw as why:
+            assert str(why) == "no progress in 3 epochs" and rows[row - 1, 0] >= 7 * DESIGN.loop.timeline.epoch
+            break
+    else:
+        pytest.fail("never given up")
+    patient = Watch(DESIGN, tmp_path / "w.raw", 0, None, told.append)
+    (tmp_path / "w.raw").write_bytes(raw_bytes(rows, names=names))
+    patient(Progress(rows[-1, 0], rows[-1, 0], 0.1, len(rows)))
+    assert (told[-1].epoch, told[-1].loss) == (9, pytest.approx(0.01, rel=1e-2))
