@@ -134,13 +134,16 @@ def learn(
     engine: EngineName = None,
     force: Force = False,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Starts tried at a time, with loop.restarts; one a processor.")
+    ] = None,
 ) -> None:
     """Simulate a learning run in one transient, judge it, and write the report."""
     from hgesim.experiment import Experiment
 
     experiment = Experiment.from_file(config, _settings(overrides, engine))
     with Live() as live:
-        run = experiment.run(out, force=force, progress=live.show)
+        run = experiment.run(out, force=force, progress=live.show, workers=workers)
     if report:
         run.report()
     tell_run(run, report)

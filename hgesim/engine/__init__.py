@@ -4,7 +4,7 @@ from hgesim.engine.bond import compile_bond, openvaf
 from hgesim.engine.engines import Engine, find_engines, select_engine
 from hgesim.engine.fill import fill_folder
 from hgesim.engine.models import gf180_models
-from hgesim.engine.raw import RawData, read_raw
+from hgesim.engine.raw import RawData, read_raw, row_blocks
 from hgesim.engine.run import Progress, run_deck
 from hgesim.engine.verdict import RunResult, Verdict
 
@@ -20,6 +20,7 @@ __all__ = [
     "gf180_models",
     "openvaf",
     "read_raw",
+    "row_blocks",
     "run_deck",
     "select_engine",
 ]

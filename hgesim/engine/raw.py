@@ -6,7 +6,8 @@ well: on a run that was cut short it finds no rows. Here the size of the file co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import mmap
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,19 +81,45 @@ class RawData:
     complete: bool
 
     def __getitem__(self, name: str) -> NDArray:
-        """Return one vector by name, case-blind; the sweep (first vector) is always real.
+        """Return one vector by name; see `columns`."""
+        return self.columns([name])[name]
+
+    def columns(self, names: Iterable[str], first: int = 0) -> dict[str, NDArray]:
+        """Copy some vectors, in one walk through the rows: of a long run only these are ever in memory.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Case-blind.
+        first : int
+            Row to begin with.
+
+        Returns
+        -------
+        dict of str to ndarray, (points - first,)
+            By the names given; the sweep (first vector) is always real.
 
         Raises
         ------
         KeyError
-            If no vector has that name.
+            If no vector has a name.
         """
+        asked = list(names)
+        where = [self._column(name) for name in asked]
+        rows = self.values[first:]
+        copied = [np.empty(len(rows), dtype=self.values.dtype if column else np.float64) for column in where]
+        at = 0
+        for block in row_blocks(rows):
+            for column, vector in zip(where, copied, strict=True):
+                vector[at : at + len(block)] = block[:, column] if column else block[:, column].real
+            at += len(block)
+        return dict(zip(asked, copied, strict=True))
+
+    def _column(self, name: str) -> int:
         try:
-            column = self.names.index(name.lower())
+            return self.names.index(name.lower())
         except ValueError:
             raise KeyError(name) from None
-        vector = self.values[:, column]
-        return vector if column else vector.real
 
 
 def read_header(path: Path) -> RawHeader:
@@ -208,7 +235,13 @@ def read_raw(path: str | Path) -> RawData:
 
 
 def row_blocks(values: NDArray) -> Iterator[NDArray]:
-    """Walk through the rows in blocks of about 16 MB, so that a long run never has to fit into memory."""
+    """Walk through the rows in blocks of about 16 MB, so that a long run never has to fit into memory.
+
+    Pages of a mapped file are given back to the system behind each block; a block counts until the next is asked for.
+    """
     step = max(1, _BLOCK_BYTES // max(values.shape[1] * values.itemsize, 1))
+    mapped: mmap.mmap | None = getattr(values, "_mmap", None)
     for start in range(0, values.shape[0], step):
         yield values[start : start + step]
+        if mapped is not None:
+            mapped.madvise(mmap.MADV_DONTNEED)

@@ -111,7 +111,7 @@ class _Watch:
         self._header: RawHeader | None = None
 
     def look(self) -> None:
-        """Tell the caller how far the run is, if there are rows."""
+        """Tell the caller how far the run is."""
         if self.report is None:
             return
         try:
@@ -119,7 +119,7 @@ class _Watch:
             rows = count_rows(self.raw, self._header)
             reached = last_sweep_value(self.raw, self._header, rows)
         except (EngineError, OSError):
-            return  # not written yet
+            rows, reached = 0, 0.0  # not written yet
         self.report(Progress(reached, self.end_time, time.monotonic() - self.started, rows))
 
 

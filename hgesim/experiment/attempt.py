@@ -20,7 +20,7 @@ from hgesim.experiment.result import energy_figures, learning_figures, meanings,
 from hgesim.learning import case_voltages, channel_ends, epoch_history
 from hgesim.loop.wiring import ERROR
 from hgesim.netlist import write_files
-from hgesim.waveforms import save_waveforms, to_dataset
+from hgesim.waveforms import save_waveforms
 
 __all__ = ["Attempt"]
 
@@ -86,13 +86,15 @@ class Attempt:
         """Store the waveforms if they are wanted, and score them if the run is valid."""
         raw = read_raw(ran.raw)
         if self.waveforms:
-            save_waveforms(to_dataset(raw, meanings(self.design.signals)), self.folder / "waveforms.nc")
+            save_waveforms(raw, self.folder / "waveforms.nc", meanings(self.design.signals))
         if ran.verdict != Verdict.OK:
             return {}
         figures = energy_figures(self.design, raw)
         loop, network = self.design.loop, self.design.network
         channels = loop.channels(network)
-        signals = {c.net: raw[f"v({c.net})"] for c in channels} | {ERROR: raw[f"v({ERROR})"]}
+        nets = [ERROR, *(channel.net for channel in channels)]
+        columns = raw.columns(["time", *(f"v({net})" for net in nets)])
+        time, signals = columns["time"], {net: columns[f"v({net})"] for net in nets}
         tolerance = _START_TOLERANCE + self.design.nonideal.size("control_step") / 2
         wrong = [
             f"{c.name} at {signals[c.net][0]:.4g} V instead of {c.start:.4g} V"
@@ -104,7 +106,6 @@ class Attempt:
                 "verdict": str(Verdict.ENGINE_ERROR),
                 "message": f"the run did not begin at its start: {', '.join(wrong)}",
             }
-        time = np.array(raw["time"])
         history = epoch_history(time, signals, loop, network)
         figures |= learning_figures(self.design, history, self.config.loop.control_range)
         ends = channel_ends(time, signals, loop, network).tolist()

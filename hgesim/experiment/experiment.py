@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
+import os
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hgesim.arguments import check_kind
+from hgesim.arguments import check_kind, check_whole
 from hgesim.config import Config, load_config
 from hgesim.design import Design
-from hgesim.engine import Engine, Verdict, compile_bond, gf180_models, select_engine
+from hgesim.engine import Engine, compile_bond, gf180_models, select_engine
 from hgesim.errors import RequestError
 from hgesim.experiment.attempt import Attempt
 from hgesim.experiment.build import build_design, draw_start, located
 from hgesim.experiment.folder import RESULT, claim_folder, write_json
 from hgesim.experiment.run import Run
-from hgesim.experiment.watch import Redraw, Status, Watch
+from hgesim.experiment.starts import Start, first_kept, try_start
+from hgesim.experiment.watch import Status
 from hgesim.learning import does_task, sort_starts
 from hgesim.netlist import uses_osdi, verilog_a
 from hgesim.network import write_network
 
 __all__ = ["Experiment", "learn"]
 
-_FINER = 1.2
 _REDRAWS = 1000  # starts looked at for one that is worth a transient
 _SOLVED = "does the task already"
 
@@ -118,13 +118,15 @@ class Experiment:
         force: bool = False,
         progress: Callable[[Status], None] | None = None,
         waveforms: bool = True,
+        workers: int | None = None,
     ) -> Run:
         """Simulate the learning loop in one transient and judge it.
 
         A transient in which the simulator gave up is repeated with a shorter step (``engine.repeats``).
         With ``loop.restarts`` a start that is stuck, over range or not simulable is given up as in the laboratory and
         the next one is drawn, each in a transient of its own; ``attempts`` in the result lists them. The last start
-        allowed runs to its end.
+        allowed runs to its end. Several starts are tried at a time; the first in the order of their draws that is to be
+        kept is the same as one after the other.
 
         Parameters
         ----------
@@ -136,6 +138,8 @@ class Experiment:
             Called with a `Status` a few times a second.
         waveforms : bool
             Whether to store them; of thousands of runs they fill a disk.
+        workers : int, optional
+            Starts that are tried at a time, with ``loop.restarts``; by default as many as there are processors.
 
         Returns
         -------
@@ -145,59 +149,44 @@ class Experiment:
         Raises
         ------
         RequestError
-            ``folder.*``, ``task.already-solved`` (unless ``loop.start`` and ``loop.threshold_start`` are both given,
-            as to go on from the end of a run); ``config.conflict`` for restarts of a design that the settings do not
-            describe.
+            ``run.bad-workers``, ``folder.*``, ``task.already-solved`` (unless ``loop.start`` and
+            ``loop.threshold_start`` are both given, as to go on from the end of a run); ``config.conflict`` for
+            restarts of a design that the settings do not describe.
         EngineError
             When the engine, the models or the Verilog-A compiler are missing.
         """
         began = time.monotonic()
-        design, draw, passed = self._first_start()
+        check_whole(1 if workers is None else workers, 1, "run.bad-workers", "workers")
+        design = self._first_design()
         engine, dialect = self.engine()
         self.refuse_missing_parts(dialect)
         folder = claim_folder(Path(out), force=force)
         write_json({**self.stored, "design": design.digest}, folder / "config.json")
         write_network(self.design.network, folder / "network.json")
-        work = Attempt(design, folder, engine, dialect, self.config, waveforms)
-        result, attempts = self._attempts(work, draw, passed, progress)
-        result |= self._origin(engine, dialect)
-        result |= {"attempts": attempts, "passed_over": passed}
+        attempt = Attempt(design, folder, engine, dialect, self.config, waveforms)
+        if self.config.loop.restarts:
+            outcomes = first_kept(self._starts(attempt), folder, workers or os.cpu_count() or 1, progress)
+        else:
+            outcomes = (try_start(Start(0, 0, attempt, None, self.config.engine.repeats), progress),)
+        result = outcomes[-1].result | self._origin(engine, dialect)
+        result["attempts"] = [one for outcome in outcomes for one in outcome.attempts]
+        result["passed_over"] = [one for outcome in outcomes for one in outcome.start.passed]
         result["wall_s"] = time.monotonic() - began
         write_json(result, folder / RESULT)
         return Run.load(folder)
 
-    def _attempts(
-        self, attempt: Attempt, drawn: int, passed: list[dict[str, Any]], progress: Callable[[Status], None] | None
-    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """Run transients until one is to be kept; return its figures, and what became of all."""
-        values, attempts = self.config.loop, list[dict[str, Any]]()
-        redraws, repeats = values.restarts, self.config.engine.repeats
-        while True:
-            design = attempt.design
-            watch = Watch(design, attempt.raw, len(attempts), values.patience if redraws else None, progress)
-            result, why = _try(attempt, watch if progress or redraws else None)
-            aborted = result.get("verdict") == Verdict.ABORTED
-            keep = not why or not (redraws or (aborted and repeats))
-            attempts.append(
-                {
-                    "draw": drawn,
-                    "start": list(design.loop.start),
-                    "step": design.loop.plan.step,
-                    "given_up": "" if keep else why,
-                }
-            )
-            if keep:
-                return result, attempts
-            if aborted and repeats:
-                design, repeats = _finer(design), repeats - 1
-            else:
-                design, drawn, more = self._next_start(drawn + 1)
-                passed += more
-                redraws, repeats = redraws - 1, self.config.engine.repeats
-            attempt = dataclasses.replace(attempt, design=design)
+    def _starts(self, attempt: Attempt) -> Iterator[Start]:
+        """Draw starts that are worth a transient, one after the other; the last counts as it is."""
+        values, repeats = self.config.loop, self.config.engine.repeats
+        draw = 0
+        for number in range(values.restarts + 1):
+            design, draw, passed = self._next_start(draw)
+            patience = values.patience if number < values.restarts else None
+            yield Start(number, draw, replace(attempt, design=design), patience, repeats, tuple(passed))
+            draw += 1
 
-    def _first_start(self) -> tuple[Design, int, list[dict[str, Any]]]:
-        """Refuse a start that does the task already; with restarts pass over it, as over one that is over range."""
+    def _first_design(self) -> Design:
+        """Refuse a start that does the task already; with restarts it is passed over, as one that is over range."""
         loop = self.design.loop
         loop.channels(self.design.network)
         if self.config.loop.restarts:
@@ -208,7 +197,7 @@ class Experiment:
                     place="loop.restarts",
                     remedy="leave it out, or make the experiment with from_file or from_config",
                 )
-            return self._next_start(0)
+            return self._next_start(0)[0]
         if not self._goes_on and self._why_not(loop.start) == _SOLVED:
             raise RequestError(
                 "task.already-solved",
@@ -216,7 +205,7 @@ class Experiment:
                 place="loop.seed",
                 remedy="choose another loop.seed",
             )
-        return self.design, 0, []
+        return self.design
 
     @property
     def _goes_on(self) -> bool:
@@ -231,7 +220,7 @@ class Experiment:
             start = draw_start(values.seed, values.start_range, len(network.controls), number)
             why = self._why_not(start)
             if not why:
-                return self.design.replace(loop=dataclasses.replace(loop, start=start)), number, passed
+                return self.design.replace(loop=replace(loop, start=start)), number, passed
             passed.append({"draw": number, "start": list(start), "why": why})
         raise RequestError(
             "loop.no-start",
@@ -274,7 +263,7 @@ def _what_runs(design: Design, config: Config) -> dict[str, Any]:
         "task": {"level": scales.level, "offsets": list(scales.offsets), "target": scales.target},
         "loop": {
             "rule": loop.rule,
-            **dataclasses.asdict(loop.settings),
+            **asdict(loop.settings),
             "start": list(loop.start),
             "threshold_start": loop.threshold_start,
             "control_range": config.loop.control_range,
@@ -285,26 +274,6 @@ def _what_runs(design: Design, config: Config) -> dict[str, Any]:
     }
 
 
-def _finer(design: Design) -> Design:
-    """Return the same design with a shorter time step: where Newton's iteration failed it usually does not again."""
-    plan = design.loop.plan
-    finer = dataclasses.replace(plan, steps_per_cycle=plan.steps_per_cycle * _FINER)
-    return design.replace(loop=dataclasses.replace(design.loop, plan=finer))
-
-
-def _try(attempt: Attempt, watch: Watch | None) -> tuple[dict[str, Any], str]:
-    """Run one attempt; return its figures and why it is to be given up, if it is."""
-    try:
-        result = attempt.run(watch)
-    except Redraw as hopeless:
-        return {}, str(hopeless)
-    if result["verdict"] == Verdict.ABORTED:
-        return result, result["message"]
-    if result["verdict"] == Verdict.OK and not result["learnt"]:
-        return result, result["reason"]
-    return result, ""
-
-
 def learn(
     config: str | Path,
     out: str | Path,
@@ -312,6 +281,7 @@ def learn(
     overrides: Iterable[str] = (),
     force: bool = False,
     progress: Callable[[Status], None] | None = None,
+    workers: int | None = None,
 ) -> Run:
     """Run the learning loop of a settings file; see `Experiment.run`.
 
@@ -327,9 +297,11 @@ def learn(
         Replace an earlier run in `out`.
     progress : callable, optional
         Called with a `Status` a few times a second.
+    workers : int, optional
+        Starts that are tried at a time, with ``loop.restarts``; by default as many as there are processors.
 
     Returns
     -------
     Run
     """
-    return Experiment.from_file(config, overrides).run(out, force=force, progress=progress)
+    return Experiment.from_file(config, overrides).run(out, force=force, progress=progress, workers=workers)

@@ -30,7 +30,7 @@ from hgesim.loop.open_loop import RELEASE
 from hgesim.netlist import write_files
 from hgesim.network import Network
 from hgesim.nonideal import Nonideal
-from hgesim.waveforms import save_waveforms, to_dataset
+from hgesim.waveforms import save_waveforms
 
 __all__ = ["Instrument", "InvalidRun", "Measurement", "Pace", "in_range"]
 
@@ -213,7 +213,7 @@ class Instrument:
             loop = dataclasses.replace(loop, plan=finer)
         nets = {net: raw[f"v({net})"] for net in circuit.probes}
         if keep is not None:
-            save_waveforms(to_dataset(raw), keep)
+            save_waveforms(raw, keep)
         return read_means(raw["time"], nets, loop, network), run, circuit
 
     def _run(self, circuit: Circuit, name: str, end: float) -> tuple[RawData, RunResult]:

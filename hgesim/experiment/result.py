@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hgesim._version import __version__
 from hgesim.blocks import Size
-from hgesim.circuit import VoltageSource
+from hgesim.circuit import Dc, VoltageSource
 from hgesim.design import Design
 from hgesim.engine import RawData, RunResult, Verdict
 from hgesim.learning import (
@@ -25,7 +25,7 @@ from hgesim.learning import (
 )
 from hgesim.loop import HomodyneLoop, Task, reference_lags
 from hgesim.loop.wiring import ERROR
-from hgesim.waveforms import supply_energy
+from hgesim.waveforms import supply_energies
 
 __all__ = ["FORMAT_VERSION", "energy_figures", "learning_figures", "run_figures"]
 
@@ -220,13 +220,17 @@ def _railed(design: Design, history: History, control_range: float) -> list[str]
 
 def energy_figures(design: Design, raw: RawData) -> dict[str, Any]:
     """Return the energy drawn from the supplies, in all and per kind of block (all instances of a kind together)."""
-    time = np.asarray(raw.values[:, 0])
+    supplies = {
+        source.name: source.wave.value
+        for source in design.circuit.elements
+        if isinstance(source, VoltageSource)
+        and isinstance(source.wave, Dc)
+        and source.name.startswith(("v_vp_", "v_vn_"))
+    }
     per_block: dict[str, float] = {}
-    for source in design.circuit.elements:
-        if isinstance(source, VoltageSource) and source.name.startswith(("v_vp_", "v_vn_")):
-            kind = source.name[len("v_vp_") :]
-            energy = supply_energy(time, raw[f"i({source.name})"], source.wave.value)  # type: ignore[union-attr]
-            per_block[kind] = per_block.get(kind, 0.0) + energy
+    for name, energy in supply_energies(raw, supplies).items():
+        kind = name[len("v_vp_") :]
+        per_block[kind] = per_block.get(kind, 0.0) + energy
     return {"energy_j": {"total": sum(per_block.values()), "per_block": per_block}}
 
 

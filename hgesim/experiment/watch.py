@@ -17,7 +17,6 @@ from hgesim.loop.wiring import ERROR
 
 __all__ = ["Redraw", "Status", "Watch", "hopeless"]
 
-_INTERVAL_S = 1.0
 # So many epochs in a row with an output beyond the read-out's straight range: the loop feels no gradient there.
 _OVER_RANGE_EPOCHS = 3
 # Less than this off the best loss in `patience` epochs is no progress.
@@ -74,30 +73,37 @@ class Watch:
     attempt: int
     patience: int | None
     tell: Callable[[Status], None] | None
-    _next: float = 0.0
-    _last: tuple[int, float | None] = (0, None)
+    _past: History | None = None
+    _row: int = 0
 
     def __call__(self, progress: Progress) -> None:
-        """Look at the rows about once a second."""
-        if progress.wall_s >= self._next and progress.points > 1:
-            self._next = progress.wall_s + _INTERVAL_S
-            history = self._history()
-            if history is not None and len(history.loss):
-                self._last = len(history.loss), float(history.loss[-1])
-                if self.patience is not None and (why := hopeless(self.design, history, self.patience)):
-                    raise Redraw(why)
+        """Look at the new rows. Every epoch is judged by itself, so that the pace of the looks decides nothing."""
+        if progress.points > 1:
+            seen = 0 if self._past is None else len(self._past.loss)
+            self._read(seen)
+            if self.patience is not None and self._past is not None:
+                for epochs in range(seen + 1, len(self._past.loss) + 1):
+                    if why := hopeless(self.design, self._past.head(epochs), self.patience):
+                        raise Redraw(why)
         if self.tell is not None:
-            epochs = self.design.loop.timeline.epochs
-            self.tell(Status(progress, self._last[0], epochs, self._last[1], self.attempt))
+            epochs, past = self.design.loop.timeline.epochs, self._past
+            done = 0 if past is None else len(past.loss)
+            loss = float(past.loss[-1]) if past is not None and done else None
+            self.tell(Status(progress, done, epochs, loss, self.attempt))
 
-    def _history(self) -> History | None:
+    def _read(self, seen: int) -> None:
+        """Take the rows since the last complete epoch into the history."""
         loop, network = self.design.loop, self.design.network
+        nets = [ERROR, *(channel.net for channel in loop.channels(network))]
         try:
-            raw = read_raw(self.raw)
-            nets = [ERROR, *(channel.net for channel in loop.channels(network))]
-            return epoch_history(np.array(raw["time"]), {net: raw[f"v({net})"] for net in nets}, loop, network)
+            found = read_raw(self.raw).columns(["time", *(f"v({net})" for net in nets)], self._row)
+            time = found["time"]
+            fresh = epoch_history(time, {net: found[f"v({net})"] for net in nets}, loop, network, seen)
         except (HgeError, OSError, ValueError):
-            return None  # the file is being written: the next look will do
+            return  # the file is being written: the next look will do
+        if len(fresh.loss):
+            self._past = fresh if self._past is None else self._past.then(fresh)
+            self._row += max(0, int(np.searchsorted(time, fresh.time[-1], side="right")) - 1)
 
 
 def hopeless(design: Design, history: History, patience: int) -> str:

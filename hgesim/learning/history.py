@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -54,6 +55,19 @@ class History:
     separation: FloatArray | None
     figure: FloatArray
 
+    def head(self, epochs: int) -> History:
+        """Return the first rows."""
+        return History(*(None if rows is None else rows[:epochs] for rows in self._columns))  # type: ignore[arg-type]
+
+    def then(self, later: History) -> History:
+        """Return these rows and, behind them, those of later epochs of the same run."""
+        pairs = zip(self._columns, later._columns, strict=True)
+        return History(*(None if rows is None else np.concatenate([rows, more]) for rows, more in pairs))  # type: ignore[arg-type]
+
+    @property
+    def _columns(self) -> list[Any]:
+        return [getattr(self, field.name) for field in fields(self)]
+
 
 def learnt_epoch(task: Task, figure: ArrayLike) -> int | None:
     """Return the epoch, from 1, from which on the shown cases met the goal to the end; None where they did not.
@@ -76,41 +90,45 @@ def _windows(timeline: Timeline, epochs: range) -> FloatArray:
     return np.array([[timeline.span(epoch, case) for case in range(timeline.cases)] for epoch in epochs])
 
 
-def epoch_history(time: FloatArray, signals: Mapping[str, FloatArray], loop: HomodyneLoop, network: Network) -> History:
+def epoch_history(
+    time: FloatArray, signals: Mapping[str, FloatArray], loop: HomodyneLoop, network: Network, first: int = 0
+) -> History:
     """Read the epochs that are complete in a transient.
 
     Parameters
     ----------
     time : ndarray, (T,)
-        In second.
+        In second; from the begin of epoch `first` on, or earlier.
     signals : mapping of str to ndarray
         By net: the error ``"err"`` and every channel's net; in volt.
     loop : HomodyneLoop
         Time line and channels.
     network : Network
         For the separation without electronics.
+    first : int
+        Number of the epoch to begin with, from 0.
 
     Returns
     -------
     History
-        Rows for complete epochs only; none if the run stopped in the first.
+        Rows for complete epochs only; none if the run stopped before one.
     """
     line, channels = loop.timeline, loop.channels(network)
     complete = min(line.epochs, int(np.floor(time[-1] / line.epoch + 1e-9))) if len(time) > 1 else 0
-    if complete == 0:
+    if complete <= first:
         empty = np.zeros(0)
         gaps = None if loop.task.kind == "curve" else empty
         none = np.zeros((0, line.cases))
         return History(empty, none, none, empty, np.zeros((0, len(channels) - 1)), empty, gaps, empty)
-    windows = _windows(line, range(complete))
+    windows = _windows(line, range(first, complete))
     errors = window_means(time, signals[ERROR], windows)
-    means = window_means(time, np.stack([signals[c.net] for c in channels], axis=1), windows)
+    means = np.stack([window_means(time, signals[c.net], windows) for c in channels], axis=-1)
     controls, threshold = means[:, -1, :-1], means[:, -1, -1]
     task, alone = loop.task, network_outputs(network, loop.task, controls)
     loss = np.asarray((loop.counted(errors, task.target_levels) ** 2).mean(axis=1))
     gaps = None if task.kind == "curve" else separation(alone, task.targets)
     figure = goal_figure(task, alone, task.targets, -threshold / loop.settings.threshold_resistance)
-    end = np.asarray(line.epoch * np.arange(1, complete + 1), dtype=np.float64)
+    end = np.asarray(line.epoch * np.arange(first + 1, complete + 1), dtype=np.float64)
     return History(end, errors, _outputs(errors, means[:, :, -1], loop), loss, controls, threshold, gaps, figure)
 
 

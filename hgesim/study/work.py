@@ -75,7 +75,7 @@ def perform(job: Job) -> float:
         work = Path(private, "run")
         try:
             config = parse_config(job.settings)
-            run = Experiment.from_config(config, job.base).run(work, waveforms=job.keep == "all")
+            run = Experiment.from_config(config, job.base).run(work, waveforms=job.keep == "all", workers=1)
             result = dict(run.result)
             if run.verdict != Verdict.OK:
                 _refuse_full(work)

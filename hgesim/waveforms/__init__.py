@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from hgesim.waveforms.lockin import demodulate, derivative
-from hgesim.waveforms.measures import supply_energy, window_means
-from hgesim.waveforms.store import load_waveforms, save_waveforms, to_dataset
+from hgesim.waveforms.measures import supply_energies, window_means
+from hgesim.waveforms.store import load_waveforms, save_waveforms
 
 __all__ = [
     "demodulate",
     "derivative",
     "load_waveforms",
     "save_waveforms",
-    "supply_energy",
-    "to_dataset",
+    "supply_energies",
     "window_means",
 ]

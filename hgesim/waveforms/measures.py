@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["supply_energy", "window_means"]
+from hgesim.engine import RawData, row_blocks
+
+__all__ = ["supply_energies", "window_means"]
 
 
 def window_means(time: ArrayLike, values: ArrayLike, windows: ArrayLike) -> NDArray[np.float64]:
@@ -44,17 +48,22 @@ def window_means(time: ArrayLike, values: ArrayLike, windows: ArrayLike) -> NDAr
     return means.reshape((*spans.shape[:-1], *v.shape[1:]))
 
 
-def supply_energy(time: ArrayLike, current: ArrayLike, voltage: float) -> float:
-    """Return the energy a constant supply delivers, in joule.
+def supply_energies(raw: RawData, supplies: Mapping[str, float]) -> dict[str, float]:
+    """Return the energy that each constant supply delivers, in joule, by one walk through the rows.
 
     Parameters
     ----------
-    time : array, (T,)
-        In second.
-    current : array, (T,)
-        As SPICE counts it, into the source's positive end, in ampere.
-    voltage : float
-        Of the source, in volt.
+    raw : RawData
+        A transient with the current of every supply as SPICE counts it, into the source's positive end, in ampere.
+    supplies : mapping of str to float
+        Voltage of each source by its name, in volt.
     """
-    i, t = np.asarray(current, dtype=float), np.asarray(time, dtype=float)
-    return float(-voltage * np.dot(i[1:] + i[:-1], np.diff(t)) / 2)
+    columns = [raw.names.index(f"i({name.lower()})") for name in supplies]
+    charges, last = np.zeros(len(columns)), None
+    for block in row_blocks(raw.values):
+        time, currents = block[:, 0], block[:, columns]
+        if last is not None:
+            charges += (time[0] - last[0]) * (currents[0] + last[1]) / 2
+        charges += np.diff(time) @ (currents[1:] + currents[:-1]) / 2
+        last = time[-1], currents[-1]
+    return {name: -voltage * float(q) for (name, voltage), q in zip(supplies.items(), charges, strict=True)}

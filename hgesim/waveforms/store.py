@@ -8,49 +8,47 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hgesim.engine import RawData
+from hgesim.engine import RawData, row_blocks
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["load_waveforms", "save_waveforms", "to_dataset"]
+__all__ = ["load_waveforms", "save_waveforms"]
 
 
-def to_dataset(raw: RawData, meanings: Mapping[str, str] | None = None) -> xr.Dataset:
-    """Turn an engine's transient into a dataset over ``time``.
+def save_waveforms(raw: RawData, path: Path, meanings: Mapping[str, str] | None = None) -> Path:
+    """Write an engine's transient as netCDF-4 over ``time``, block by block, and return the path.
 
     Parameters
     ----------
     raw : RawData
-        With a first variable ``time``.
+        With a first vector ``time``.
+    path : Path
+        Replaced if it exists.
     meanings : mapping of str to str, optional
         Long names by variable, such as ``{"err": "error"}``.
 
-    Returns
-    -------
-    xarray.Dataset
-        Variables named by net (``err``) or source (``i(v_vp_mixer)``), attributes ``units`` and ``long_name``. Values
-        are single precision (the simulator's own tolerance is 1e-3), time is double.
+    Notes
+    -----
+    Variables are named by net (``err``) or source (``i(v_vp_mixer)``), with attributes ``units`` and ``long_name``.
+    Values are single precision (the simulator's own tolerance is 1e-3), time is double.
     """
-    import xarray as xr
+    import h5netcdf
 
-    time = np.array(raw.values[:, 0], dtype=np.float64)
-    variables = {}
-    for column, (name, unit) in enumerate(zip(raw.names, raw.units, strict=True)):
-        if column == 0:
-            continue
-        plain = name[2:-1] if name.startswith("v(") else name
-        attributes = {
-            "units": {"voltage": "V", "current": "A"}.get(unit, unit),
-            "long_name": (meanings or {}).get(plain, plain),
-        }
-        variables[plain] = ("time", raw.values[:, column].astype(np.float32), attributes)
-    return xr.Dataset(variables, coords={"time": ("time", time, {"units": "s", "long_name": "simulated time"})})
-
-
-def save_waveforms(dataset: xr.Dataset, path: Path) -> Path:
-    """Write a dataset as netCDF-4 and return the path."""
-    dataset.to_netcdf(path, engine="h5netcdf")
+    with h5netcdf.File(path, "w") as file:
+        file.dimensions = {"time": len(raw.values)}
+        variables = []
+        for number, (name, unit) in enumerate(zip(raw.names, raw.units, strict=True)):
+            plain = name[2:-1] if name.startswith("v(") else name
+            variable = file.create_variable(plain, ("time",), np.float32 if number else np.float64)
+            variable.attrs["units"] = {"time": "s", "voltage": "V", "current": "A"}.get(unit, unit)
+            variable.attrs["long_name"] = (meanings or {}).get(plain, plain) if number else "simulated time"
+            variables.append(variable)
+        at = 0
+        for block in row_blocks(raw.values):
+            for number, variable in enumerate(variables):
+                variable[at : at + len(block)] = block[:, number]
+            at += len(block)
     return path
 
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from engine_samples import ramp, raw_bytes
 
-from hgesim.engine import read_raw
-from hgesim.engine.raw import row_blocks
+from hgesim.engine import read_raw, row_blocks
 from hgesim.errors import EngineError
 
 
@@ -91,3 +90,15 @@ def test_blocks_cover_all_rows_once():
     blocks = list(row_blocks(values))
     assert len(blocks) > 1
     np.testing.assert_array_equal(np.concatenate(blocks), values)
+
+
+def test_columns_of_a_long_file(tmp_path):
+    """More rows than a block holds: each vector comes whole, from the row asked for on, in any order of names."""
+    values = np.arange(3.0 * (1 << 20)).reshape(-1, 3)
+    assert len(list(row_blocks(values))) > 1
+    data = _read(tmp_path, raw_bytes(values, names=("time", "v(a)", "v(b)")))
+    found = data.columns(["V(b)", "time"], first=5)
+    assert list(found) == ["V(b)", "time"]
+    np.testing.assert_array_equal(found["V(b)"], values[5:, 2])
+    np.testing.assert_array_equal(found["time"], values[5:, 0])
+    np.testing.assert_array_equal(data["v(a)"], values[:, 1])

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from engine_samples import raw_bytes
 from quick_settings import AND, QUICK
 
 from hgesim.config import load_config
 from hgesim.engine import Engine, Progress
-from hgesim.errors import RequestError
+from hgesim.errors import EngineError, RequestError
 from hgesim.experiment import Experiment
 from hgesim.experiment.attempt import Attempt
 from hgesim.experiment.build import build_design, draw_start
-from hgesim.experiment.watch import Redraw, hopeless
+from hgesim.experiment.watch import Redraw, Watch, hopeless
 from hgesim.learning import History, already_solved, network_outputs
 
 CONFIG, FOLDER = load_config(AND, ["circuit.technology=ideal"])
@@ -120,7 +124,7 @@ RESTARTS = [*ONCE, "loop.restarts=3", "loop.patience=4"]
 def test_starts_are_given_up_one_after_the_other(tmp_path: Path, scripted: Any, osdi_engine: Engine) -> None:
     starts = scripted(Redraw("stuck"), {"verdict": "aborted", "message": "time step too small"}, BAD, GOOD)
     experiment = Experiment.from_file(AND, RESTARTS)
-    run = experiment.run(tmp_path / "run")
+    run = experiment.run(tmp_path / "run", workers=1)
     attempts = run.result["attempts"]
     assert run.learnt and [one["given_up"] for one in attempts] == ["stuck", "time step too small", BAD["reason"], ""]
     assert [tuple(one["start"]) for one in attempts] == starts and len(set(starts)) == 4
@@ -136,25 +140,25 @@ def test_starts_are_given_up_one_after_the_other(tmp_path: Path, scripted: Any, 
             assert already_solved(loop.task, outputs) or np.abs(outputs).max() > 1.2 / 2e6
     assert json.loads((tmp_path / "run" / "result.json").read_text())["attempts"] == attempts
     again = scripted(Redraw("stuck"), BAD, BAD, GOOD)
-    Experiment.from_file(AND, RESTARTS).run(tmp_path / "again")
+    Experiment.from_file(AND, RESTARTS).run(tmp_path / "again", workers=1)
     assert again == starts
 
 
 def test_the_last_start_counts_as_it_is(tmp_path: Path, scripted: Any, osdi_engine: Engine) -> None:
     starts = scripted(BAD, BAD)
-    run = Experiment.from_file(AND, [*ONCE, "loop.restarts=1"]).run(tmp_path / "run")
+    run = Experiment.from_file(AND, [*ONCE, "loop.restarts=1"]).run(tmp_path / "run", workers=1)
     assert len(starts) == 2 and not run.learnt and run.exit_code == 3
     assert run.result["reason"] == BAD["reason"]
     assert [one["given_up"] for one in run.result["attempts"]] == [BAD["reason"], ""]
     scripted(Redraw("stuck"), {"verdict": "aborted", "message": "time step too small"})
-    run = Experiment.from_file(AND, [*ONCE, "loop.restarts=1"]).run(tmp_path / "aborted")
+    run = Experiment.from_file(AND, [*ONCE, "loop.restarts=1"]).run(tmp_path / "aborted", workers=1)
     assert run.verdict == "aborted" and run.exit_code == 1
 
 
 @pytest.mark.parametrize("overrides", [[], ["loop.restarts=5"]])
 def test_a_start_that_learns_is_kept(tmp_path: Path, scripted: Any, osdi_engine: Engine, overrides: list[str]) -> None:
     starts = scripted(GOOD)
-    run = Experiment.from_file(AND, [*QUICK, *overrides]).run(tmp_path / "run")
+    run = Experiment.from_file(AND, [*QUICK, *overrides]).run(tmp_path / "run", workers=1)
     assert starts == [draw_start(SEED, 0.6, 5)] and run.learnt
     (only,) = run.result["attempts"]
     assert (only["draw"], only["start"], only["given_up"]) == (0, list(starts[0]), "")
@@ -165,7 +169,7 @@ def test_an_aborted_run_is_repeated_with_shorter_steps_before_another_start_is_d
 ) -> None:
     aborted = {"verdict": "aborted", "message": "time step too small"}
     starts = scripted(aborted, aborted, BAD, GOOD)
-    run = Experiment.from_file(AND, [*QUICK, "engine.repeats=1", "loop.restarts=2"]).run(tmp_path / "run")
+    run = Experiment.from_file(AND, [*QUICK, "engine.repeats=1", "loop.restarts=2"]).run(tmp_path / "run", workers=1)
     assert starts[0] == starts[1] and len(set(starts)) == 3
     steps = [one["step"] for one in run.result["attempts"]]
     assert steps[1] < steps[0] == steps[2] == steps[3]
@@ -174,8 +178,105 @@ def test_an_aborted_run_is_repeated_with_shorter_steps_before_another_start_is_d
 
 def test_an_interrupt_is_no_reason_to_go_on(tmp_path: Path, scripted: Any, osdi_engine: Engine) -> None:
     starts = scripted({"verdict": "interrupted", "message": "by the user"}, GOOD)
-    run = Experiment.from_file(AND, RESTARTS).run(tmp_path / "run")
+    run = Experiment.from_file(AND, RESTARTS).run(tmp_path / "run", workers=1)
     assert len(starts) == 1 and run.verdict == "interrupted"
+
+
+@pytest.fixture
+def by_start(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[tuple[float, ...], str]]:
+    """Replace the transient by what a table says of its start: how long it takes, and what comes out.
+
+    A transient looks at its watch while it lasts, as a real one does. Returned is what became of each that was begun.
+    """
+
+    def install(table: list[tuple[float, Exception | dict[str, Any]]]) -> dict[tuple[float, ...], str]:
+        became: dict[tuple[float, ...], str] = {}
+        starts = [draw_start(SEED, 0.6, 5, number) for number in worth(len(table))]
+
+        def run(self: Attempt, watch: Any = None) -> dict[str, Any]:
+            start = self.design.loop.start
+            lasts, step = table[starts.index(start)]
+            became[start] = "begun"
+            (self.folder / "engine.log").write_text(f"{start}")
+            (self.folder / "netlist").mkdir(exist_ok=True)
+            until = time.monotonic() + lasts
+            try:
+                while time.monotonic() < until:
+                    watch(Progress(0.0, 1.0, 0.1, 0))
+                    time.sleep(0.01)
+            except KeyboardInterrupt:
+                return {"verdict": "interrupted", "message": "by the user", "reason": "", "learnt": False}
+            except Redraw:
+                became[start] = "ended"
+                raise
+            became[start] = "done"
+            if isinstance(step, Exception):
+                raise step
+            return {"message": "", "reason": "", "learnt": False, **step}
+
+        monkeypatch.setattr(Attempt, "run", run)
+        return became
+
+    return install
+
+
+def worth(count: int) -> list[int]:
+    """Numbers of the first draws that are worth a transient."""
+    experiment, found = Experiment.from_file(AND, RESTARTS), list[int]()
+    while len(found) < count:
+        found.append(experiment._next_start(found[-1] + 1 if found else 0)[1])
+    return found
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 8])
+def test_the_first_in_the_order_of_the_draws_wins(
+    workers: int, tmp_path: Path, by_start: Any, osdi_engine: Engine
+) -> None:
+    """A later start that learns at once leaves no trace where an earlier one learns in its own time."""
+    became = by_start([(0.3, Redraw("stuck")), (0.1, BAD), (0.6, GOOD), (0.0, GOOD)])
+    seen: list[int] = []
+    run = Experiment.from_file(AND, RESTARTS).run(
+        tmp_path / "run", workers=workers, progress=lambda status: seen.append(status.attempt)
+    )
+    drawn = worth(4)
+    assert run.learnt and [one["draw"] for one in run.result["attempts"]] == drawn[:3]
+    assert [one["given_up"] for one in run.result["attempts"]] == ["stuck", BAD["reason"], ""]
+    assert [one["draw"] for one in run.result["passed_over"]] == [n for n in range(drawn[2]) if n not in drawn]
+    assert (run.folder / "engine.log").read_text() == str(draw_start(SEED, 0.6, 5, drawn[2]))
+    assert not (run.folder / "starts").exists() and (run.folder / "netlist").is_dir()
+    assert len(became) == (3 if workers == 1 else 4)
+    assert seen == sorted(seen) and {0, 2} <= set(seen) <= {0, 1, 2}
+
+
+def test_starts_that_are_not_needed_are_ended(tmp_path: Path, by_start: Any, osdi_engine: Engine) -> None:
+    became = by_start([(2.0, GOOD), (60.0, GOOD), (60.0, GOOD), (60.0, GOOD)])
+    began = time.monotonic()
+    assert Experiment.from_file(AND, RESTARTS).run(tmp_path / "run", workers=4).learnt
+    assert time.monotonic() - began < 30
+    assert [*became.values()].count("done") == 1 and "begun" not in became.values()
+
+
+def test_errors_come_when_it_is_their_turn(tmp_path: Path, by_start: Any, osdi_engine: Engine) -> None:
+    broken = EngineError("engine.not-installed", "gone", remedy="install it")
+    by_start([(0.2, GOOD), (0.0, broken), (0.0, GOOD), (0.0, GOOD)])
+    assert Experiment.from_file(AND, RESTARTS).run(tmp_path / "run", workers=2).learnt
+    by_start([(0.2, BAD), (0.0, broken), (0.0, GOOD), (0.0, GOOD)])
+    with pytest.raises(EngineError, match="gone"):
+        Experiment.from_file(AND, RESTARTS).run(tmp_path / "broken", workers=2)
+
+
+def test_an_interrupt_ends_all_and_is_the_verdict(tmp_path: Path, by_start: Any, osdi_engine: Engine) -> None:
+    by_start([(60.0, GOOD)] * 4)
+    threading.Timer(3.0, signal.raise_signal, [signal.SIGINT]).start()
+    run = Experiment.from_file(AND, RESTARTS).run(tmp_path / "run", workers=2)
+    assert run.verdict == "interrupted" and len(run.result["attempts"]) == 1
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True])
+def test_wrong_numbers_of_workers(workers: Any, tmp_path: Path) -> None:
+    with pytest.raises(RequestError) as caught:
+        Experiment.from_file(AND, RESTARTS).run(tmp_path / "run", workers=workers)
+    assert caught.value.code == "run.bad-workers" and not (tmp_path / "run").exists()
 
 
 def test_restarts_are_in_the_settings() -> None:
@@ -218,8 +319,6 @@ def test_a_loop_that_stands_still_is_stuck(tmp_path: Path, osdi_engine: Engine) 
 
 def test_progress_is_looked_at_only_where_there_are_rows(tmp_path: Path) -> None:
     """A raw file that is not there yet, or half written, is no reason to give up."""
-    from hgesim.experiment.watch import Watch
-
     told: list[Any] = []
     watch = Watch(DESIGN, tmp_path / "none.raw", 2, 3, told.append)
     watch(Progress(1e-3, 1.0, 5.0, 10))
@@ -227,3 +326,34 @@ def test_progress_is_looked_at_only_where_there_are_rows(tmp_path: Path) -> None
     watch(Progress(2e-3, 1.0, 9.0, 20))
     assert [(one.epoch, one.loss, one.attempt) for one in told] == [(0, None, 2)] * 2
     assert dataclasses.replace(watch, patience=None).patience is None
+
+
+def rows_of(losses: list[float]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Make up a run that stands at its start with such a loss in each epoch: names and rows of a raw file."""
+    line, channels = DESIGN.loop.timeline, DESIGN.loop.channels(DESIGN.network)
+    time = np.linspace(0.0, len(losses) * line.epoch, 400 * len(losses) + 1)
+    epoch = np.minimum((time / line.epoch + 1e-9).astype(int), len(losses) - 1)
+    columns = [time, np.sqrt(losses)[epoch], *(np.full(len(time), channel.start) for channel in channels)]
+    return ("time", "v(err)", *(f"v({channel.net})" for channel in channels)), np.column_stack(columns)
+
+
+@pytest.mark.parametrize("looks", [1, 3, 40])
+def test_when_a_run_is_given_up_does_not_hang_on_when_it_is_looked_at(looks: int, tmp_path: Path) -> None:
+    """Stuck from its fourth epoch on, better later: however few the looks, epoch 4 + patience decides."""
+    losses = [1.0, 0.8, 0.6, 0.5, 0.5, 0.5, 0.5, 0.1, 0.01]
+    names, rows = rows_of(losses)
+    told: list[Any] = []
+    watch = Watch(DESIGN, tmp_path / "w.raw", 0, 3, told.append)
+    for row in np.linspace(0, len(rows), looks + 1).astype(int)[1:].tolist():
+        (tmp_path / "w.raw").write_bytes(raw_bytes(rows[:row], points=0, names=names))
+        try:
+            watch(Progress(rows[row - 1, 0], rows[-1, 0], 0.1, row))
+        except Redraw as why:
+            assert str(why) == "no progress in 3 epochs" and rows[row - 1, 0] >= 7 * DESIGN.loop.timeline.epoch
+            break
+    else:
+        pytest.fail("never given up")
+    patient = Watch(DESIGN, tmp_path / "w.raw", 0, None, told.append)
+    (tmp_path / "w.raw").write_bytes(raw_bytes(rows, names=names))
+    patient(Progress(rows[-1, 0], rows[-1, 0], 0.1, len(rows)))
+    assert (told[-1].epoch, told[-1].loss) == (9, pytest.approx(0.01, rel=1e-2))

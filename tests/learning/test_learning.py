@@ -211,6 +211,21 @@ def test_incomplete_epochs_do_not_count(story: tuple, share: float, rows: int) -
     assert history.errors == pytest.approx(errors[:rows], abs=1e-3)
 
 
+def test_a_history_read_piece_by_piece_is_the_history(story: tuple) -> None:
+    """Epochs read one after the other, each from its own rows on, are those read at once; its head is its first."""
+    loop, network, errors, controls, threshold = story
+    time, signals = made_up(loop, network, errors, controls, threshold)
+    whole, pieces = epoch_history(time, signals, loop, network), []
+    for epoch in range(EPOCHS):
+        kept = (time >= epoch * loop.timeline.epoch * (1 - 1e-12)) & (time <= (epoch + 1.5) * loop.timeline.epoch)
+        some = {name: values[kept] for name, values in signals.items()}
+        pieces.append(epoch_history(time[kept], some, loop, network, epoch).head(1))
+    joined = pieces[0].then(pieces[1]).then(pieces[2])
+    for field in dataclasses.fields(whole):
+        assert getattr(joined, field.name) == pytest.approx(getattr(whole, field.name), rel=1e-9), field.name
+    assert len(whole.head(2).loss) == len(whole.head(2).separation) == 2
+
+
 def test_no_points_no_epochs(story: tuple) -> None:
     loop, network = story[:2]
     nothing = {c.net: np.zeros(0) for c in loop.channels(network)} | {"err": np.zeros(0)}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hgesim.engine import RawData
-from hgesim.waveforms import load_waveforms, save_waveforms, supply_energy, to_dataset, window_means
+from hgesim.engine import RawData, row_blocks
+from hgesim.waveforms import load_waveforms, save_waveforms, supply_energies, window_means
 
 FloatArray = NDArray[np.float64]
 
@@ -76,16 +76,31 @@ def test_a_long_record_loses_no_digits() -> None:
     assert window_means(time, values, [0.9995, 0.9996]) == pytest.approx(1e-3, abs=1e-10 * 1e3)
 
 
+def energy(time: FloatArray, current: FloatArray, voltage: float) -> float:
+    rows = np.column_stack([time, np.zeros_like(time), current])
+    found = RawData(("time", "v(out)", "i(vp)"), ("time", "voltage", "current"), rows, complete=True)
+    return supply_energies(found, {"Vp": voltage})["Vp"]
+
+
 def test_energy_of_a_supply() -> None:
     """SPICE counts current into the positive end: a source that delivers has a negative one."""
     time = np.sort(np.concatenate([[0.0, 1e-3], np.random.default_rng(1).uniform(0, 1e-3, 20000)]))
-    assert supply_energy(time, np.full_like(time, -2e-3), 1.65) == pytest.approx(1.65 * 2e-3 * 1e-3, rel=1e-12)
-    assert supply_energy(time, np.full_like(time, 2e-3), -1.65) == pytest.approx(1.65 * 2e-3 * 1e-3, rel=1e-12)
-    assert supply_energy(time, np.full_like(time, 2e-3), 1.65) < 0
+    assert energy(time, np.full_like(time, -2e-3), 1.65) == pytest.approx(1.65 * 2e-3 * 1e-3, rel=1e-12)
+    assert energy(time, np.full_like(time, 2e-3), -1.65) == pytest.approx(1.65 * 2e-3 * 1e-3, rel=1e-12)
+    assert energy(time, np.full_like(time, 2e-3), 1.65) < 0
     ramp = -1e-3 * (time / 1e-3)
-    assert supply_energy(time, ramp, 5.0) == pytest.approx(5.0 * 1e-3 * 1e-3 / 2, rel=1e-12)
+    assert energy(time, ramp, 5.0) == pytest.approx(5.0 * 1e-3 * 1e-3 / 2, rel=1e-12)
     wave = -1e-3 * np.sin(np.pi * time / 1e-3)
-    assert supply_energy(time, wave, 1.0) == pytest.approx(1e-3 * 1e-3 * 2 / np.pi, rel=1e-6)
+    assert energy(time, wave, 1.0) == pytest.approx(1e-3 * 1e-3 * 2 / np.pi, rel=1e-6)
+
+
+def test_energies_of_a_run_longer_than_a_block() -> None:
+    """Between blocks nothing is lost: a constant current over the whole time, and one that rises with it."""
+    time = np.linspace(0.0, 2.0, 1_000_001)
+    rows = np.column_stack([time, np.full_like(time, -1e-3), -1e-3 * time])
+    found = RawData(("time", "i(va)", "i(vb)"), ("time", "current", "current"), rows, complete=True)
+    assert len(list(row_blocks(rows))) > 1
+    assert supply_energies(found, {"va": 2.0, "vb": -1.0}) == pytest.approx({"va": 4e-3, "vb": -2e-3}, rel=1e-12)
 
 
 def raw() -> RawData:
@@ -99,11 +114,12 @@ def raw() -> RawData:
     )
 
 
-def test_datasets_have_units_and_meanings() -> None:
-    data = to_dataset(raw(), {"err": "error", "el_e1": "control e1"})
+def test_files_have_units_and_meanings(tmp_path: Path) -> None:
+    data = load_waveforms(save_waveforms(raw(), tmp_path / "w.nc", {"err": "error", "el_e1": "control e1"}))
     assert set(data.data_vars) == {"err", "i(v_vp_mixer)", "el_e1"}
     assert [data[name].attrs["units"] for name in ("time", "err", "i(v_vp_mixer)", "el_e1")] == ["s", "V", "A", "V"]
-    assert [data[name].attrs["long_name"] for name in ("err", "i(v_vp_mixer)", "el_e1")] == [
+    assert [data[name].attrs["long_name"] for name in ("time", "err", "i(v_vp_mixer)", "el_e1")] == [
+        "simulated time",
         "error",
         "i(v_vp_mixer)",
         "control e1",
@@ -111,16 +127,26 @@ def test_datasets_have_units_and_meanings() -> None:
     assert data["time"].dtype == np.float64 and data["err"].dtype == np.float32
     assert data["time"].values.tolist() == raw().values[:, 0].tolist()
     assert data["err"].values == pytest.approx(np.sin(raw().values[:, 0]), rel=1e-6, abs=1e-7)
+    assert data["i(v_vp_mixer)"].values == pytest.approx(-1e-3 * np.cos(raw().values[:, 0]), rel=1e-6)
 
 
-def test_files_give_back_what_was_put_in(tmp_path: Path) -> None:
-    data = to_dataset(raw(), {"err": "error"})
-    again = load_waveforms(save_waveforms(data, tmp_path / "waveforms.nc"))
-    assert again.identical(data)
-    save_waveforms(to_dataset(raw()), tmp_path / "waveforms.nc")  # closed, so it can be replaced
+def test_a_file_is_replaced(tmp_path: Path) -> None:
+    save_waveforms(raw(), tmp_path / "waveforms.nc", {"err": "error"})
+    load_waveforms(tmp_path / "waveforms.nc")  # closed, so it can be replaced
+    save_waveforms(raw(), tmp_path / "waveforms.nc")
     assert load_waveforms(tmp_path / "waveforms.nc")["err"].attrs["long_name"] == "err"
 
 
-def test_a_torso_is_kept() -> None:
+def test_a_long_run_is_stored_whole(tmp_path: Path) -> None:
+    """More rows than a block holds come back in order."""
+    rows = np.column_stack([np.arange(1_500_000.0), np.arange(1_500_000.0) % 1000])
+    assert len(list(row_blocks(rows))) > 1
+    found = RawData(("time", "v(a)"), ("time", "voltage"), rows, complete=True)
+    again = load_waveforms(save_waveforms(found, tmp_path / "w.nc"))
+    np.testing.assert_array_equal(again["time"].values, rows[:, 0])
+    np.testing.assert_array_equal(again["a"].values, rows[:, 1])
+
+
+def test_a_torso_is_kept(tmp_path: Path) -> None:
     empty = RawData(("time", "v(err)"), ("time", "voltage"), np.zeros((0, 2)), complete=False)
-    assert to_dataset(empty).sizes == {"time": 0}
+    assert load_waveforms(save_waveforms(empty, tmp_path / "w.nc")).sizes == {"time": 0}

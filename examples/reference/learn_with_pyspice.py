@@ -1,0 +1,180 @@
+"""Homodyne learning as one would simulate it without hgesim: PySpice, its ngspice in this process, a B-source a bond.
+
+Usage: python learn_with_pyspice.py PROBLEM.json CIRCUITS MODELS [seconds] [--deck] [--threads N]
+
+PROBLEM.json holds the device and the loop in numbers (xor.json beside this script: the problem of examples/xor.toml),
+CIRCUITS is the folder of the blocks (circuits/gf180), MODELS that of the foundry's model files. Threads and options are
+what ngspice has by default; the time step is held below the bound that the problem gives, and everything is saved.
+
+The last line printed is JSON: time points and wall times. --deck prints the netlist instead and simulates nothing.
+This is the reference of `hgesim bench reference`. It needs PySpice alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from ctypes.util import find_library
+from pathlib import Path
+from typing import Any
+
+# Debian's package has the library without the name that PySpice looks for
+os.environ.setdefault("NGSPICE_LIBRARY_PATH", find_library("ngspice") or "libngspice.so")
+
+import PySpice.Spice.NgSpice.Shared as shared
+from PySpice.Spice.Netlist import Circuit
+
+BOLTZMANN_EV = 8.617333262145179e-05
+BLOCKS = ("opamp", "limiter", "multiplier", "readout", "loss", "coupler", "mixer", "lowpass", "integrator")
+RAIL = 1.65
+
+
+def add_network(circuit: Circuit, graph: dict[str, Any], capacitance: float) -> None:
+    """Put in sites, their levels and the hopping bonds between them."""
+    kt = BOLTZMANN_EV * graph["graph"]["temperature"]
+    electrodes = {node["id"] for node in graph["nodes"] if node["kind"] == "electrode"}
+    for node in graph["nodes"]:
+        site = node["id"]
+        if site in electrodes:
+            continue
+        arms = "".join(f"+{arm!r}*v(el_{name})" for name, arm in node["levers"].items())
+        circuit.B(f"eps_{site}", f"eps_{site}", 0, v=f"{node['level']!r}{arms}")
+        circuit.C(site, f"mu_{site}", 0, capacitance)
+        circuit.R(f"leak_{site}", f"mu_{site}", 0, 1 / graph["graph"]["site_leak"])
+    for number, bond in enumerate(graph["edges"]):
+        ends = [
+            (f"el_{end}", f"el_{end}") if end in electrodes else (f"mu_{end}", f"eps_{end}")
+            for end in (bond["source"], bond["target"])
+        ]
+        circuit.B(number, ends[0][0], ends[1][0], i=hop(*ends, bond["rate"], kt))
+
+
+def hop(a: tuple[str, str], b: tuple[str, str], rate: float, kt: float) -> str:
+    """Return the mean-field hopping current from a to b, each a pair of potential and level: there less back."""
+    (mu_a, eps_a), (mu_b, eps_b) = a, b
+    apart = f"((v({eps_a})-v({eps_b}))/{2 * kt!r})"
+    down = f"sqrt({apart}*{apart}+0.01)-0.1"
+    full_a, empty_a = occupations(mu_a, eps_a, kt)
+    full_b, empty_b = occupations(mu_b, eps_b, kt)
+    there, back = f"exp({apart}-({down}))*{full_a}*{empty_b}", f"exp(-{apart}-({down}))*{full_b}*{empty_a}"
+    return f"{rate!r}*({there}-{back})"
+
+
+def occupations(mu: str, eps: str, kt: float) -> tuple[str, str]:
+    """Return how full a site is and how empty: by Fermi's function; an electrode, level at its potential, by half."""
+    if mu == eps:
+        return "0.5", "0.5"
+    half = f"0.5*tanh((v({eps})-v({mu}))/{2 * kt!r})"
+    return f"(0.5-{half})", f"(0.5+{half})"
+
+
+def add_loop(circuit: Circuit, loop: dict[str, Any]) -> None:
+    """Wire sources, read-out, loss, coupler and a mixer, a low-pass and an integrator for each channel."""
+    rails = ("vp", "vn")
+    circuit.V("p", "vp", 0, RAIL)
+    circuit.V("n", "vn", 0, -RAIL)
+    for electrode, levels in zip(loop["inputs"], zip(*loop["cases"], strict=True), strict=True):
+        circuit.V(f"data_{electrode}", f"el_{electrode}", 0, steps(levels, loop))
+    circuit.V("target", "target", 0, steps(loop["targets"], loop))
+    width = f"{loop['pause'] - 1e-6!r} 1e-6 1e-6 {loop['case'] - loop['pause']!r} {loop['case']!r}"
+    circuit.V("hold", "hold", 0, f"PULSE({RAIL} {-RAIL} {width})")
+    circuit.V("holdn", "holdn", 0, f"PULSE({-RAIL} {RAIL} {width})")
+    output = f"el_{loop['output']}"
+    circuit.X("readout", "readout_gf180", output, "err", *rails, rf=loop["transimpedance"])
+    circuit.VCCS("target", output, 0, "target", 0, loop["target_current"])
+    circuit.R("threshold", "threshold", output, loop["threshold_resistance"])
+    circuit.X("loss", "loss_gf180", "err", "lossp", "lossn", *rails)
+    circuit.X("coupler", "coupler_gf180", "lossp", "lossn", "drivep", "driven", "hold", "holdn", *rails)
+    for channel in loop["channels"]:
+        name, sine = channel["name"], f"SIN(0 {{}} {channel['carrier']!r})"
+        circuit.V(f"ref_{name}", f"ref_{name}", 0, sine.format(loop["reference"]))
+        circuit.V(f"dither_{name}", f"dither_{name}", 0, sine.format(channel["dither"]))
+        mixed, smooth = ([f"{what}_{name}_{sign}" for sign in "pn"] for what in ("mix", "low"))
+        circuit.X(f"mixer_{name}", "mixer_gf180", "drivep", "driven", f"ref_{name}", *mixed, *rails)
+        circuit.X(f"lowpass_{name}", "lowpass_gf180", *mixed, *smooth, *rails)
+        ends = (*smooth, f"dither_{name}", channel["net"])
+        circuit.X(f"integrator_{name}", "integrator_gf180", *ends, *rails, r=loop["integrator_r"])
+
+
+def steps(levels: tuple[float, ...], loop: dict[str, Any]) -> str:
+    """Return a source that ramps to each case's level in turn, again and again, from the last one's at time 0."""
+    points = [(0.0, levels[-1])]
+    for number, level in enumerate(levels):
+        points += [(number * loop["case"] + loop["ramp"], level), ((number + 1) * loop["case"], level)]
+    return f"PWL({' '.join(f'{t!r} {v!r}' for t, v in points)}) r=0"
+
+
+def build(problem: dict[str, Any], circuits: Path, models: Path) -> Circuit:
+    """Return the whole circuit."""
+    circuit = Circuit("homodyne learning with PySpice")
+    circuit.include(models / "design.ngspice")
+    circuit.lib(models / "sm141064.ngspice", "typical")
+    for block in BLOCKS:
+        circuit.include(circuits / f"{block}.sp")
+    circuit.parameter("sw_stat_global", 0)
+    circuit.parameter("sw_stat_mismatch", 0)
+    add_network(circuit, problem["network"], problem["loop"]["site_capacitance"])
+    add_loop(circuit, problem["loop"])
+    return circuit
+
+
+def simulator_of(circuit: Circuit, loop: dict[str, Any]) -> Any:
+    """Set the temperature and where the run begins."""
+    celsius = loop["temperature"] - 273.15
+    simulator = circuit.simulator(temperature=celsius, nominal_temperature=celsius)
+    simulator.initial_condition(**{channel["net"]: channel["start"] for channel in loop["channels"]})
+    simulator.node_set(**loop["guess"])
+    return simulator
+
+
+def bear_notes() -> None:
+    """Let PySpice take ngspice's notes on its error stream, such as "Starting dynamic gmin stepping", for no error."""
+
+    def send_char(message: Any, number: int, data: Any) -> int:
+        self = shared.ffi.from_handle(data)
+        stream, _, text = shared.ffi_string_utf8(message).partition(" ")
+        (self._stderr if stream == "stderr" else self._stdout).append(text)
+        if text.lower().startswith("error") or "aborted" in text:
+            setattr(self, f"_error_in_{stream}", True)
+        return 0
+
+    shared.NgSpiceShared._send_char = staticmethod(send_char)
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("problem", type=Path)
+    words.add_argument("circuits", type=Path)
+    words.add_argument("models", type=Path)
+    words.add_argument("seconds", type=float, nargs="*", help="of simulated time; the whole run if left out")
+    words.add_argument("--deck", action="store_true", help="print the netlist and stop")
+    words.add_argument("--threads", type=int, help="of ngspice, instead of its default")
+    words.add_argument("--save", type=Path, help="file for the waveforms of the last run (.npz)")
+    given = words.parse_args()
+    problem = json.loads(given.problem.read_text(encoding="utf-8"))
+    loop = problem["loop"]
+    bear_notes()
+    simulator = simulator_of(build(problem, given.circuits, given.models), loop)
+    if given.deck:
+        print(simulator)
+        return
+    engine = shared.NgSpiceShared.new_instance()
+    if given.threads is not None:
+        engine.exec_command(f"set num_threads={given.threads}")
+    told = []
+    for seconds in given.seconds or [loop["stop"]]:
+        began = time.perf_counter()
+        analysis = simulator.transient(step_time=loop["step"], end_time=seconds, max_time=loop["step"])
+        told.append({"simulated_s": seconds, "points": len(analysis.time), "wall_s": time.perf_counter() - began})
+    if given.save is not None:
+        import numpy as np
+
+        np.savez(given.save, time=analysis.time, **{name: node for name, node in analysis.nodes.items()})
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()
