@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from hgesim.design import Transient
 from hgesim.errors import RequestError
+from hgesim.units import spice_number
 
 __all__ = ["Deck", "read_deck", "spice_value"]
 
