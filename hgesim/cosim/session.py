@@ -15,7 +15,7 @@ from hgesim.arguments import check_positive, check_real, is_real
 from hgesim.cosim.circuits import alteration, deck_of, node_of
 from hgesim.cosim.client import Client, Failed, Refused
 from hgesim.cosim.functions import Listener, PythonSource
-from hgesim.cosim.job import checked_sources, complete_deck, make_job, named_functions
+from hgesim.cosim.prepare import checked_sources, complete_deck, make_job, named_functions
 from hgesim.cosim.snapshot import Snapshot, later
 from hgesim.design import Circuit, Design, Transient
 from hgesim.engine import (
