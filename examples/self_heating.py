@@ -123,9 +123,8 @@ def main() -> None:
     start, warm = np.array(design.loop.start), history[-1][0]
     print(f"margin of the network alone, {design.loop.task.name}: at the start {margin(design, start, cold):.0%}")
     print(f"learnt with its own heat, at {warm:.1f} K {margin(design, heated, warm):.0%}")
-    print(
-        f"learnt at {cold:.1f} K {margin(design, unheated, cold):.0%}, then at {warm:.1f} K {margin(design, unheated, warm):.0%}"
-    )
+    print(f"learnt at {cold:.1f} K {margin(design, unheated, cold):.0%}")
+    print(f"learnt at {cold:.1f} K, then at {warm:.1f} K {margin(design, unheated, warm):.0%}")
 
 
 if __name__ == "__main__":
