@@ -16,7 +16,7 @@ from hgesim.engine.raw import RawHeader, count_rows, last_sweep_value, read_head
 from hgesim.engine.verdict import RunResult, Verdict, judge, reached_by, read_log
 from hgesim.errors import EngineError, RequestError
 
-__all__ = ["LOG_NAME", "RAW_NAME", "Progress", "run_deck"]
+__all__ = ["LOG_NAME", "RAW_NAME", "Ended", "Progress", "conclude", "run_deck"]
 
 RAW_NAME = "waveforms.raw"
 LOG_NAME = "engine.log"
@@ -90,14 +90,14 @@ def run_deck(
         raise RequestError(
             "engine.no-deck", f'there is no "{deck}"', place=str(folder), remedy="write the netlist there first"
         )
-    if not os.access(engine.path, os.X_OK):
+    if engine.name == "ngspice" and not os.access(engine.path, os.X_OK):
         raise _not_started(engine.path, "is not there or not executable")
     raw, log = folder / RAW_NAME, folder / LOG_NAME
     for stale in (raw, log):  # rows of an earlier run must not count for this one
         stale.unlink(missing_ok=True)
     watch = _Watch(raw, end_time, progress)
-    verdict = _execute([engine.path, "-n", "-b", deck], folder, timeout, watch)
-    return _result(verdict, watch, folder, deck)
+    verdict = _execute(engine.command(deck), folder, timeout, watch)
+    return conclude(folder, Ended(end_time, watch.engine_s, watch.returncode, verdict), deck)
 
 
 class _Watch:
@@ -123,7 +123,7 @@ class _Watch:
         self.report(Progress(reached, self.end_time, time.monotonic() - self.started, rows))
 
 
-def _execute(command: list[str | Path], folder: Path, timeout: float | None, watch: _Watch) -> Verdict | None:
+def _execute(command: list[str], folder: Path, timeout: float | None, watch: _Watch) -> Verdict | None:
     """Run the command to its end; return a verdict if we ended it, None if it ended by itself."""
     deadline = None if timeout is None else watch.started + timeout
     process: subprocess.Popen[bytes] | None = None
@@ -165,38 +165,77 @@ def _wait(process: subprocess.Popen[bytes], deadline: float | None, watch: _Watc
             return None
 
 
-def _result(verdict: Verdict | None, watch: _Watch, folder: Path, deck: str) -> RunResult:
-    """Read log and rows, and judge them unless we ended the run ourselves."""
-    findings = read_log(_log_text(folder / LOG_NAME))
+@dataclass(frozen=True)
+class Ended:
+    """How a run came to its end.
+
+    Parameters
+    ----------
+    end_time : float
+        Simulated time that had to be reached, s.
+    engine_s : float
+        Wall time that the engine took, s.
+    returncode : int
+        Exit status of its process.
+    verdict : Verdict, optional
+        If it was not the engine that ended it.
+    message : str
+        Why, where log and rows do not tell.
+    """
+
+    end_time: float
+    engine_s: float
+    returncode: int = 0
+    verdict: Verdict | None = None
+    message: str = ""
+
+
+def conclude(folder: Path, ended: Ended, deck: str = "deck.cir") -> RunResult:
+    """Read log and rows of a folder, and judge them unless the engine did not end the run.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``engine.log`` and maybe ``waveforms.raw``.
+    ended : Ended
+        How the run ended.
+    deck : str
+        File name of the deck.
+    """
+    raw, log = folder / RAW_NAME, folder / LOG_NAME
+    findings = read_log(_log_text(log))
     try:
-        data = read_raw(watch.raw)
+        data = read_raw(raw)
     except EngineError:
         data = None
-    points = 0 if data is None else len(data.values)
     reached = reached_by(data)
-    if verdict is Verdict.TIMEOUT:
-        message = (
-            f"time is up after {watch.engine_s:.3g} s at {reached:.4g} s of {watch.end_time:.4g} s; raise the timeout"
-        )
-    elif verdict is Verdict.INTERRUPTED:
-        message = f"interrupted at {reached:.4g} s of {watch.end_time:.4g} s; the rows until then are kept"
-    else:
+    if ended.verdict is None:
         missing = () if data is None else _missing(folder / deck, data.names)
-        verdict, message = judge(data, findings, watch.returncode, watch.end_time, missing)
+        verdict, message = judge(data, findings, ended.returncode, ended.end_time, missing)
+    else:
+        verdict, message = ended.verdict, ended.message or _cut_short(ended, reached)
     return RunResult(
         verdict=verdict,
         message=" ".join(message.split()),
         folder=folder,
-        raw=watch.raw,
-        log=folder / LOG_NAME,
-        engine_s=watch.engine_s,
-        points=points,
+        raw=raw,
+        log=log,
+        engine_s=ended.engine_s,
+        points=0 if data is None else len(data.values),
         iterations=findings.iterations,
-        returncode=watch.returncode,
+        returncode=ended.returncode,
         reached=reached,
-        end_time=watch.end_time,
+        end_time=ended.end_time,
         node=findings.node if verdict is Verdict.ABORTED else None,
     )
+
+
+def _cut_short(ended: Ended, reached: float) -> str:
+    """Word a run that we ended: because time was up, or because the user asked for it."""
+    where = f"{reached:.4g} s of {ended.end_time:.4g} s"
+    if ended.verdict is Verdict.TIMEOUT:
+        return f"time is up after {ended.engine_s:.3g} s at {where}; raise the timeout"
+    return f"interrupted at {where}; the rows until then are kept"
 
 
 def _log_text(path: Path) -> str:
