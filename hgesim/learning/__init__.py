@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from hgesim.learning.averaged import AveragedRun, averaged_run
+from hgesim.learning.digital import (
+    DigitalEpoch,
+    DigitalUpdate,
+    Measured,
+    correlation_loss_slope,
+    exact_measurement,
+    measure_epoch,
+    output_loss,
+)
 from hgesim.learning.dithered import dithered_gradient, dithered_loss_gradient
 from hgesim.learning.gradient import (
     Comparison,
@@ -53,8 +62,11 @@ from hgesim.learning.variable_range import HoppingExponent, hopping_exponent, ho
 __all__ = [
     "AveragedRun",
     "Comparison",
+    "DigitalEpoch",
+    "DigitalUpdate",
     "History",
     "HoppingExponent",
+    "Measured",
     "Perturbation",
     "Readings",
     "Score",
@@ -73,6 +85,7 @@ __all__ = [
     "compare_gradients",
     "correlation",
     "correlation_loss",
+    "correlation_loss_slope",
     "counted_points",
     "descent_angle",
     "difference_voltages",
@@ -83,6 +96,7 @@ __all__ = [
     "does_task",
     "epoch_history",
     "exact_gradient",
+    "exact_measurement",
     "finite_difference",
     "gate_abundance",
     "goal_figure",
@@ -93,8 +107,10 @@ __all__ = [
     "input_sweeps",
     "judge_ends",
     "learning_trajectory",
+    "measure_epoch",
     "negative_slopes",
     "network_outputs",
+    "output_loss",
     "proportion_interval",
     "random_codes",
     "random_voltages",

@@ -19,12 +19,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hgesim.arguments import check_kind, check_positive, check_real, check_reals
-from hgesim.blocks import KINDS, Block, leaky
+from hgesim.blocks import KINDS, PYTHON, Block, leaky
 from hgesim.blocks.transfer import CONTRACT, REFERENCE_SHAPES, hinge_open
 from hgesim.circuit import (
     Element,
@@ -42,6 +43,7 @@ from hgesim.loop.task import Task
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan
 from hgesim.loop.wiring import (
+    DRIVE,
     ERROR,
     START_GATE,
     TARGET,
@@ -66,7 +68,7 @@ from hgesim.network import Network
 
 __all__ = ["HomodyneLoop", "LoopSettings"]
 
-LOSSES = ("mse", "hinge")
+LOSSES = ("mse", "hinge", "correlation")
 # What an integrator sees instead of its low-pass at rate 0: about the low-pass's own resistance.
 _REST_OHMS = 250e3
 
@@ -99,7 +101,8 @@ class LoopSettings:
     threshold_resistance : float
         From the threshold's voltage to the summing node, in ohm.
     loss : str
-        ``"mse"``, the error squared, or ``"hinge"``, the same only while the output is on the wrong side of its target.
+        ``"mse"``, the error squared, or ``"hinge"``, the same only while the output is on the wrong side of its target;
+        of a `DigitalLoop` also ``"correlation"``.
     decay : float or None
         Time constant in which controls and threshold decay towards 0 V by a resistor across each capacitor of the
         integrators, in second: weight decay, which stops the drift along directions that the task leaves free.
@@ -159,6 +162,9 @@ class HomodyneLoop:
     threshold_start: float = 0.0
 
     rule = "homodyne"
+    update = "analog"
+    losses: ClassVar[tuple[str, ...]] = ("mse", "hinge")
+    python_parts: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         """Take starts from any sequence; refuse a pause too short for the hold, a target beyond the read-out."""
@@ -178,6 +184,13 @@ class HomodyneLoop:
                 remedy="make the time line with len(task.cases)",
             )
         refuse_short_hold(self.timeline.pause, "ramp and settling")
+        if self.settings.loss not in self.losses:
+            raise RequestError(
+                "loop.unknown-loss",
+                f'no circuit computes the loss "{self.settings.loss}"',
+                place="loop.loss",
+                remedy='set loop.update to "digital"',
+            )
         if self.settings.loss == "hinge" and self.task.kind == "curve":
             raise RequestError(
                 "loop.no-classes",
@@ -230,6 +243,11 @@ class HomodyneLoop:
             ``loop.channel-count`` when start voltages or carriers do not fit the network's controls,
             ``task.input-count`` when the inputs do not fit the task.
         """
+        self.check_fit(network)
+        return channels_of(network, self.plan, self.settings.dithers, (*self.start, self.threshold_start))
+
+    def check_fit(self, network: Network) -> None:
+        """Refuse a network with other inputs than the task, or other controls than there are starts."""
         if len(network.inputs) != self.task.n_inputs:
             raise RequestError(
                 "task.input-count",
@@ -242,7 +260,22 @@ class HomodyneLoop:
             raise RequestError(
                 "loop.channel-count", f"{len(self.start)} start voltages for {count} controls", place="loop.start"
             )
-        return channels_of(network, self.plan, self.settings.dithers, (*self.start, self.threshold_start))
+
+    def input_nets(self, network: Network) -> dict[str, str]:
+        """Return the net of every input electrode."""
+        labels = [network.electrode_labels[number] for number in network.inputs]
+        return {label: electrode_net(label) for label in labels}
+
+    def signals(self, network: Network) -> dict[str, Any]:
+        """Return which net plays which part: what is stored, and what results and reports look waveforms up by."""
+        return {
+            "error": ERROR,
+            "target": TARGET,
+            "threshold": THRESHOLD,
+            "controls": {c.name: c.net for c in self.channels(network) if c.net != THRESHOLD},
+            "inputs": self.input_nets(network),
+            "mixer_input": list(DRIVE),
+        }
 
     def elements(self, network: Network, blocks: Mapping[str, Block]) -> tuple[Element, ...]:
         """Wire the loop around a network.
@@ -297,16 +330,20 @@ class HomodyneLoop:
 
     def _stimuli(self, network: Network, coupler: Block) -> list[Element]:
         line = self.timeline
-        labels = [network.electrode_labels[number] for number in network.inputs]
-        parts: list[Element] = [
-            VoltageSource(
-                f"v_data_{label}", electrode_net(label), "0", Steps(levels, line.case, line.ramp), "data input"
-            )
-            for label, levels in zip(labels, self.task.input_levels, strict=True)
+        return [
+            *self.data_sources(network),
+            *grounded(network),
+            target_source(self.task.target_levels, line),
+            *gates(coupler, line, line.pause),
         ]
-        parts += grounded(network)
-        parts.append(target_source(self.task.target_levels, line))
-        return parts + gates(coupler, line, line.pause)
+
+    def data_sources(self, network: Network) -> list[Element]:
+        """Return what steps through the inputs of the cases."""
+        line = self.timeline
+        return [
+            VoltageSource(f"v_data_{label}", net, "0", Steps(levels, line.case, line.ramp), "data input")
+            for (label, net), levels in zip(self.input_nets(network).items(), self.task.input_levels, strict=True)
+        ]
 
     def _branch(self, channel: Channel, reference: Sine | Square, place: Placer) -> list[Element]:
         name, smooth = channel.name, detector_nets(channel.name)
@@ -315,6 +352,10 @@ class HomodyneLoop:
         rest = [Resistor(f"r_{net}", net, "0", _REST_OHMS, f"rate 0: no drive to channel {name}") for net in driven]
         capacitance = place.default("integrator", "c")
         resistance = self.settings.slowness * self.timeline.window / (capacitance * (rate if rate > 0 else 1.0))
+        computed = place.blocks["integrator"].technology == PYTHON  # it is told where to begin, an analog one is led
+        servo = StartServo(
+            f"b_start_{name}", driven[0], channel.net, channel.start, START_GATE, f"start of channel {name}"
+        )
         return [
             *detector(channel, reference, place),
             place(
@@ -322,9 +363,8 @@ class HomodyneLoop:
                 name,
                 {"inp": driven[0], "inn": driven[1], "dither": f"dither_{name}", "out": channel.net},
                 r=resistance,
+                **({"start": channel.start} if computed else {}),
             ),
             *(rest if rate == 0 else []),
-            StartServo(
-                f"b_start_{name}", driven[0], channel.net, channel.start, START_GATE, f"start of channel {name}"
-            ),
+            *(() if computed else (servo,)),
         ]
