@@ -302,7 +302,7 @@ def idle_keys(section: str, values: Mapping[str, Any]) -> dict[str, str]:
             idle["base"] = "no carriers"
         if values.get("start") is not None:
             idle |= dict.fromkeys(("seed", "start_range"), "no start")
-        if not values.get("restarts", 0):
+        if not values.get("restarts", 0) or digital:
             idle["patience"] = "restarts"
     return idle
 

@@ -210,7 +210,16 @@ class Design:
 
     def _canonical(self) -> tuple[Any, ...]:
         blocks = sorted((kind, block.subckt, all_subckts([block])) for kind, block in self.blocks.items())
-        given = (self.network.digest, self.loop, blocks, self.probes, self.site_capacitance, self.temperature)
+        given: tuple[Any, ...] = (
+            self.network.digest,
+            self.loop,
+            blocks,
+            self.probes,
+            self.site_capacitance,
+            self.temperature,
+        )
+        if not self.loop.converters.ideal:
+            given = (*given, self.loop.converters)
         return (*given, self.nonideal) if self.nonideal else given
 
     def __hash__(self) -> int:

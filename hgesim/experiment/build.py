@@ -47,7 +47,16 @@ from hgesim.network import DiscParameters, Network, dopant_disc, read_network
 from hgesim.nonideal import Nonideal, preset_sizes
 from hgesim.seeds import generator
 
-__all__ = ["build_design", "build_network", "build_task", "draw_start", "located", "make_converters", "make_loop"]
+__all__ = [
+    "build_design",
+    "build_network",
+    "build_task",
+    "draw_redraw",
+    "draw_start",
+    "located",
+    "make_converters",
+    "make_loop",
+]
 
 _FILE_ENDINGS = (".sp", ".cir", ".sub", ".subckt", ".inc")
 _DRAWN = ("training", "test", "seed")
@@ -251,11 +260,19 @@ def make_loop(config: Config, network: Network, task: Task) -> HomodyneLoop:
         decay=values.decay,
     )
     start = draw_start(values.seed, values.start_range, len(network.controls)) if values.start is None else values.start
-    made = (task, plan, timeline, settings, start, values.threshold_start)
-    return DigitalLoop(*made, _digital(values, config.converters)) if digital else HomodyneLoop(*made)
+    crossings = make_converters(config.converters)
+    if not (crossings.ideal or config.has_python):
+        raise RequestError(
+            "config.conflict",
+            "nothing crosses between the circuit and Python",
+            place="converters",
+            remedy='leave it out, or set loop.update to "digital" or a block to "python"',
+        )
+    made = (task, plan, timeline, settings, start, values.threshold_start, crossings)
+    return DigitalLoop(*made, _digital(values)) if digital else HomodyneLoop(*made)
 
 
-def _digital(values: LoopConfig, crossings: ConvertersConfig) -> DigitalSettings:
+def _digital(values: LoopConfig) -> DigitalSettings:
     rate, stop = values.learning_rate, values.stop_loss
     correlation = values.loss == "correlation"
     return DigitalSettings(
@@ -269,7 +286,6 @@ def _digital(values: LoopConfig, crossings: ConvertersConfig) -> DigitalSettings
         _STOP_CORRELATION if correlation and stop is None else stop,
         values.clip,
         values.control_range,
-        make_converters(crossings),
     )
 
 
@@ -297,6 +313,11 @@ def draw_start(seed: int, span: float, controls: int, number: int = 0) -> tuple[
     """
     path = ("loop", "start") if number == 0 else ("loop", "start", number)
     return tuple(generator(seed, *path).uniform(-span, span, controls).tolist())
+
+
+def draw_redraw(seed: int, span: float, controls: int, number: int) -> tuple[float, ...]:
+    """Draw the controls that a digital update goes on with after an output over range, for the draw's number from 1."""
+    return tuple(generator(seed, "loop", "redraw", number).uniform(-span, span, controls).tolist())
 
 
 def _blocks(config: CircuitConfig, folder: Path) -> dict[str, Block]:

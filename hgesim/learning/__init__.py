@@ -8,10 +8,12 @@ from hgesim.learning.digital import (
     DigitalUpdate,
     Measured,
     correlation_loss_slope,
+    exact_digital_run,
     exact_measurement,
     measure_epoch,
     output_loss,
 )
+from hgesim.learning.digital_record import DigitalGradients, digital_gradients, digital_history
 from hgesim.learning.dithered import dithered_gradient, dithered_loss_gradient
 from hgesim.learning.gradient import (
     Comparison,
@@ -63,6 +65,7 @@ __all__ = [
     "AveragedRun",
     "Comparison",
     "DigitalEpoch",
+    "DigitalGradients",
     "DigitalUpdate",
     "History",
     "HoppingExponent",
@@ -90,11 +93,14 @@ __all__ = [
     "descent_angle",
     "difference_voltages",
     "differences_in_turn",
+    "digital_gradients",
+    "digital_history",
     "dither_curvature",
     "dithered_gradient",
     "dithered_loss_gradient",
     "does_task",
     "epoch_history",
+    "exact_digital_run",
     "exact_gradient",
     "exact_measurement",
     "finite_difference",

@@ -23,6 +23,7 @@ __all__ = [
     "DigitalUpdate",
     "Measured",
     "correlation_loss_slope",
+    "exact_digital_run",
     "exact_measurement",
     "measure_epoch",
     "output_loss",
@@ -129,7 +130,7 @@ def measure_epoch(time: ArrayLike, output: ArrayLike, loop: DigitalLoop, network
     currents, slopes = [], []
     for case in range(loop.timeline.cases):
         span = loop.timeline.span(epoch, case)
-        t, volts = loop.digital.converters.sample(time, output, span, "epoch", epoch, "case", case)
+        t, volts = loop.converters.sample(time, output, span, "epoch", epoch, "case", case)
         current = -volts / settings.transimpedance
         in_phase, quadrature = demodulate(t, current, carriers, float(t[-1] - t[0]))
         currents.append(float(window_means(t, current, [t[0], t[-1]])))
@@ -198,7 +199,7 @@ class DigitalUpdate:
     @property
     def position(self) -> FloatArray:
         """Return controls and threshold of the epoch to come; controls as the converter gives them."""
-        controls = self.loop.digital.converters.dac(self._place[:-1])
+        controls = self.loop.converters.dac(self._place[:-1])
         return np.append(controls, self._place[-1])
 
     @property
@@ -260,3 +261,28 @@ class DigitalUpdate:
         if self.best is not None:
             best = self.epochs[self.best]
             self._place = np.append(best.controls, best.threshold)
+
+
+def exact_digital_run(
+    loop: DigitalLoop, network: Network, draw: Callable[[int], ArrayLike] | None = None
+) -> DigitalUpdate:
+    """Follow a digital loop on the exact network: its rules without electronics, dither or transient, in milliseconds.
+
+    Parameters
+    ----------
+    loop : DigitalLoop
+        Task, start and rules; its DAC counts, its ADC does not.
+    network : Network
+        The device.
+    draw : callable, optional
+        As for `DigitalUpdate`; without it controls over range stay where they are.
+
+    Raises
+    ------
+    HgeError
+        ``network.no-convergence``.
+    """
+    update = DigitalUpdate(loop, draw or (lambda number: update.position[:-1]))
+    while not update.done:
+        update.take(exact_measurement(loop, network, update.position[:-1]))
+    return update

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hgesim.loop.computed import ComputedBlocks, python_instances
 from hgesim.loop.converters import Clock, Converter, Converters
 from hgesim.loop.datasets import CURVES, Draw, curve_task, read_task, ring_task, sphere_task
 from hgesim.loop.digital import DigitalLoop, DigitalSettings
@@ -33,6 +34,7 @@ __all__ = [
     "Boxcar",
     "Channel",
     "Clock",
+    "ComputedBlocks",
     "Converter",
     "Converters",
     "DigitalLoop",
@@ -66,6 +68,7 @@ __all__ = [
     "phase_error",
     "plan_tones",
     "products_on_carriers",
+    "python_instances",
     "read_task",
     "reference_lags",
     "ring_task",

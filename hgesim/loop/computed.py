@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from hgesim.blocks import KINDS
 from hgesim.blocks.computed import PYTHON, SENSES, SIGNAL, Computation, computation, ohms_of
@@ -14,8 +13,6 @@ from hgesim.circuit import BlockInstance, Element
 from hgesim.loop.converters import Converters
 
 __all__ = ["ComputedBlocks", "python_instances"]
-
-FloatArray = NDArray[np.float64]
 
 _CLOCKS = ("hold", "holdn")  # two levels: no converter reads them
 
@@ -78,23 +75,23 @@ class ComputedBlocks:
             self._inputs.append(row)
         self.nodes = tuple(nodes)
         self._noise = converters.deviates("clock") if converters.clock.jitter else None
-        self._seen: tuple[float, FloatArray] | None = None
+        self._steps: tuple[tuple[float, Sequence[float]], ...] = ((-1.0, ()),)
 
-    def watch(self, time: float, values: ArrayLike) -> None:
-        """Remember the step before a sample: the slope that turns a sample's error in time into one in voltage."""
-        self._seen = (time, np.array(values, dtype=float))
+    def watch(self, time: float, *values: float) -> None:
+        """Be told of every step before it is sampled: its slope turns a sample's error in time into one in voltage."""
+        self._steps = (self._steps[-1], (time, values))
 
-    def __call__(self, time: float, values: ArrayLike) -> Sequence[float]:
+    def __call__(self, time: float, *values: float) -> Sequence[float]:
         """Return the signal of every block, in volt.
 
         Parameters
         ----------
         time : float
             In second; rises from call to call.
-        values : array
+        *values : float
             Of `nodes`, in volt.
         """
-        sensed = [*self._sampled(time, np.asarray(values, dtype=float)), 0.0]
+        sensed = [*self._sampled(time, values), 0.0]
         adc, signals = self.converters.adc, list[float]()
         rounds = adc.bits is not None or np.isfinite(adc.reach)
         for block, row in zip(self._blocks, self._inputs, strict=True):
@@ -109,11 +106,13 @@ class ComputedBlocks:
         dac = self.converters.dac
         return dac(signals).tolist() if dac.bits is not None or np.isfinite(dac.reach) else signals
 
-    def _sampled(self, time: float, values: FloatArray) -> list[float]:
+    def _sampled(self, time: float, values: Sequence[float]) -> Sequence[float]:
         """Return the voltages as a clock with jitter finds them."""
         if self._noise is None:
-            return list(values.tolist())
-        late, before = self.converters.clock.jitter * float(self._noise.standard_normal()), self._seen
-        if before is None or not before[0] < time:
-            return list(values.tolist())
-        return list((values + late * (values - before[1]) / (time - before[0])).tolist())
+            return values
+        late = self.converters.clock.jitter * float(self._noise.standard_normal())
+        before, then = next((step for step in reversed(self._steps) if step[0] < time), (-1.0, ()))
+        if not then:
+            return values
+        share = late / (time - before)
+        return [now + share * (now - old) for now, old in zip(values, then, strict=True)]

@@ -25,14 +25,13 @@ from hgesim.blocks import Block
 from hgesim.blocks.transfer import CONTRACT
 from hgesim.circuit import Dc, Element, Sine, VoltageSource, electrode_net
 from hgesim.errors import RequestError, nearest
-from hgesim.loop.converters import Converters
 from hgesim.loop.homodyne import HomodyneLoop
 from hgesim.loop.lockin import ESTIMATES
 from hgesim.loop.optimizer import Optimizer
 from hgesim.loop.wiring import THRESHOLD, Channel, Placer, grounded, refuse_missing, start_gate, supplies, tone
 from hgesim.network import Network
 
-__all__ = ["OUTPUT", "DigitalLoop", "DigitalSettings", "control_source"]
+__all__ = ["OUTPUT", "DigitalLoop", "DigitalSettings", "control_source", "dither_source"]
 
 OUTPUT = "out"
 
@@ -54,8 +53,6 @@ class DigitalSettings:
         read-out is straight to.
     control_range : float
         Controls and threshold stay within plus and minus so many volt.
-    converters : Converters
-        Between the circuit and Python.
 
     Raises
     ------
@@ -68,12 +65,10 @@ class DigitalSettings:
     stop_loss: float | None = None
     clip: float | None = None
     control_range: float = 1.2
-    converters: Converters = field(default_factory=Converters)
 
     def __post_init__(self) -> None:
         """Refuse values that make no loop."""
-        for name, kind in (("optimizer", Optimizer), ("converters", Converters)):
-            check_kind(getattr(self, name), kind, "loop.bad-value", f"loop.{name}")
+        check_kind(self.optimizer, Optimizer, "loop.bad-value", "loop.optimizer")
         if not isinstance(self.estimate, str) or self.estimate not in ESTIMATES:
             remedy = nearest(str(self.estimate), ESTIMATES)
             raise RequestError("loop.bad-value", f'"{self.estimate}"', place="loop.lock_in", remedy=remedy)
@@ -144,6 +139,11 @@ class DigitalLoop(HomodyneLoop):
         return self.straight if self.digital.clip is None else self.digital.clip
 
     @property
+    def loss_unit(self) -> str:
+        """Return the unit of the loss."""
+        return "1" if self.settings.loss == "correlation" else super().loss_unit
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """Return the kinds of blocks that are analog."""
         return ("readout",)
@@ -198,3 +198,8 @@ class DigitalLoop(HomodyneLoop):
 def control_source(name: str) -> str:
     """Return the source that Python sets for a control."""
     return f"v_control_{name}"
+
+
+def dither_source(name: str) -> str:
+    """Return the source of a control's dither."""
+    return f"i_dither_{name}"

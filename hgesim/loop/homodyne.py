@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -38,6 +38,7 @@ from hgesim.circuit import (
     electrode_net,
 )
 from hgesim.errors import RequestError, nearest
+from hgesim.loop.converters import Converters
 from hgesim.loop.phase import check_phase
 from hgesim.loop.task import Task
 from hgesim.loop.timeline import Timeline
@@ -152,7 +153,10 @@ class LoopSettings:
 
 @dataclass(frozen=True)
 class HomodyneLoop:
-    """A task, a tone plan, a time line, the loop's values, and where the controls and the threshold start (volt)."""
+    """A task, a tone plan, a time line, the loop's values, and where the controls and the threshold start (volt).
+
+    `converters` stand between the circuit and what Python plays of it.
+    """
 
     task: Task
     plan: TonePlan
@@ -160,6 +164,7 @@ class HomodyneLoop:
     settings: LoopSettings
     start: tuple[float, ...]
     threshold_start: float = 0.0
+    converters: Converters = field(default_factory=Converters, repr=False)
 
     rule = "homodyne"
     update = "analog"
@@ -169,7 +174,7 @@ class HomodyneLoop:
     def __post_init__(self) -> None:
         """Take starts from any sequence; refuse a pause too short for the hold, a target beyond the read-out."""
         kinds = {"task": Task, "plan": TonePlan, "timeline": Timeline, "settings": LoopSettings}
-        for name, kind in kinds.items():
+        for name, kind in {**kinds, "converters": Converters}.items():
             check_kind(getattr(self, name), kind, "loop.bad-value", f"loop.{name}")
         object.__setattr__(self, "start", check_reals(self.start, "loop.bad-value", "loop.start"))
         check_real(self.threshold_start, "loop.bad-value", "loop.threshold_start")
@@ -215,6 +220,11 @@ class HomodyneLoop:
                 place="task.target",
                 remedy=f"at most {most / self.settings.transimpedance:.3g} A, or a smaller loop.transimpedance",
             )
+
+    @property
+    def loss_unit(self) -> str:
+        """Return the unit of the loss that results tell."""
+        return "V^2"
 
     @property
     def kinds(self) -> tuple[str, ...]:

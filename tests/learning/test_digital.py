@@ -17,6 +17,7 @@ from hgesim.learning import (
     case_voltages,
     correlation_loss,
     correlation_loss_slope,
+    exact_digital_run,
     exact_measurement,
     measure_epoch,
     network_outputs,
@@ -37,23 +38,14 @@ from hgesim.network import Network, dopant_disc
 TARGETS = (0.0, 0.0, 0.0, 1.0)
 
 
-def digital(network: Network, loss: str = "mse", epochs: int = 5, **values: Any) -> DigitalLoop:
+def digital(
+    network: Network, loss: str = "mse", epochs: int = 5, converters: Converters | None = None, **values: Any
+) -> DigitalLoop:
     analog = small_loop(network, epochs=epochs)
     settings = LoopSettings(loss=loss, dither=5e-3)
     plan = plan_tones(len(network.controls), 1e3)
-    return DigitalLoop(analog.task, plan, analog.timeline, settings, analog.start, 0.05, DigitalSettings(**values))
-
-
-def no_draw(number: int) -> list[float]:
-    raise AssertionError("drawn")
-
-
-def follow(loop: DigitalLoop, network: Network, draw: Any = no_draw) -> DigitalUpdate:
-    """Learn with the exact network in the place of the laboratory."""
-    update = DigitalUpdate(loop, draw)
-    while not update.done:
-        update.take(exact_measurement(loop, network, update.position[:-1]))
-    return update
+    made = (analog.task, plan, analog.timeline, settings, analog.start, 0.05)
+    return DigitalLoop(*made, converters or Converters(), DigitalSettings(**values))
 
 
 def test_the_correlation_loss_has_the_right_slope() -> None:
@@ -101,7 +93,7 @@ def test_a_linear_network_learns_by_least_squares() -> None:
     """Of an ohmic star the mean squared error is a parabola: descent ends at the solution of the normal equations."""
     network = small_star()
     loop = digital(network, epochs=3000, optimizer=Optimizer("gradient-descent", 0.5), control_range=1e3)
-    update = follow(loop, network)
+    update = exact_digital_run(loop, network)
     zero = case_voltages(network, loop.task, np.zeros(2))
     current, gradient, _ = network.output_and_gradient(zero)
     matrix = np.column_stack([gradient[:, list(network.controls)], np.full(4, 1 / loop.settings.threshold_resistance)])
@@ -117,7 +109,7 @@ def test_a_linear_network_learns_by_least_squares() -> None:
 def test_the_last_epoch_measures_the_best_without_moving() -> None:
     network = small_star()
     loop = digital(network, epochs=8, optimizer=Optimizer("gradient-descent", 4.0))  # too fast: it overshoots
-    update = follow(loop, network)
+    update = exact_digital_run(loop, network)
     losses = [epoch.loss for epoch in update.epochs]
     assert len(losses) == 8 and update.best == int(np.argmin(losses[:-1])) and losses[-1] == min(losses)
     assert [epoch.note for epoch in update.epochs] == [""] * 7 + ["final"]
@@ -130,9 +122,9 @@ def test_the_last_epoch_measures_the_best_without_moving() -> None:
 def test_a_low_loss_ends_the_run() -> None:
     network = small_star()
     rule = Optimizer("gradient-descent", 0.5)
-    full = follow(digital(network, epochs=20, optimizer=rule), network)
+    full = exact_digital_run(digital(network, epochs=20, optimizer=rule), network)
     wanted = full.epochs[6].loss
-    update = follow(digital(network, epochs=20, optimizer=rule, stop_loss=wanted), network)
+    update = exact_digital_run(digital(network, epochs=20, optimizer=rule, stop_loss=wanted), network)
     assert len(update.epochs) == 8 and "stop_loss" in update.reason
     assert update.epochs[-1].loss == wanted and update.best == 6
 
@@ -156,7 +148,7 @@ def test_an_output_beyond_the_clip_has_all_controls_drawn_anew() -> None:
 def test_the_correlation_loss_puts_the_threshold_between_the_classes() -> None:
     network = dopant_disc(3)
     loop = digital(network, "correlation", epochs=4)
-    update = follow(loop, network, lambda number: [0.0] * len(network.controls))
+    update = exact_digital_run(loop, network, lambda number: [0.0] * len(network.controls))
     for epoch in update.epochs:
         y = epoch.measured.outputs
         middle = (y[3] + y[:3].max()) / 2
