@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import re
 import shutil
@@ -12,14 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hgesim.engine.bond import compile_bond, openvaf
-from hgesim.engine.process import kill_group, start
-from hgesim.engine.remedies import NGSPICE, remedy_here
+from hgesim.engine.library import find_library
+from hgesim.engine.process import kill_group, python_command, start
+from hgesim.engine.remedies import BRIDGE, LIBRARY, NGSPICE, remedy_here
 from hgesim.errors import EngineError, RequestError, nearest
 
-__all__ = ["OLDEST_MAJOR", "Engine", "find_engines", "probe", "select_engine"]
+__all__ = ["OLDEST_MAJOR", "Engine", "find_engines", "find_shared", "probe", "select_engine"]
 
 OLDEST_MAJOR = 39
-_KNOWN = ("ngspice",)
+_KNOWN = ("ngspice", "shared")
 _PROBE_TIMEOUT_S = 20.0
 
 _CORE_DECK = """* what can you do
@@ -83,9 +85,9 @@ class Engine:
     Parameters
     ----------
     name : str
-        ``"ngspice"``.
+        ``"ngspice"``; ``"shared"`` is libngspice in a process of hgesim's.
     path : Path
-        The executable.
+        The executable, or the library.
     version : str
         For example ``"46"`` or ``"44.2"``; empty if it does not say.
     capabilities : frozenset of str
@@ -102,6 +104,16 @@ class Engine:
     def major(self) -> float:
         """Version as a number, 0 if unknown."""
         return float(self.version) if re.fullmatch(r"\d+(\.\d+)?", self.version) else 0.0
+
+    def command(self, deck: str) -> list[str]:
+        """Return the command that runs a deck of the current folder."""
+        return _command(self.name, self.path, deck)
+
+
+def _command(name: str, path: Path, deck: str) -> list[str]:
+    if name == "shared":
+        return python_command("hgesim.engine.worker.run_file", str(path), deck)
+    return [str(path), "-n", "-b", deck]
 
 
 def find_engines() -> list[Engine]:
@@ -125,29 +137,35 @@ def _on_path(command: str) -> Path | None:
     return Path(found).absolute() if found else None
 
 
-def probe(path: Path) -> Engine | None:
-    """Try an executable with tiny decks; None if it does not solve a voltage divider."""
-    compiler = openvaf()
-    return _probe(path, path.stat().st_mtime_ns, os.environ.get("SPICE_SCRIPTS", ""), compiler is not None)
+def find_shared() -> Engine | None:
+    """Return libngspice as an engine, None without one that works."""
+    path = find_library()
+    return probe(path, "shared") if path is not None and importlib.util.find_spec("PySpice") else None
+
+
+def probe(path: Path, name: str = "ngspice") -> Engine | None:
+    """Try an executable or library with tiny decks; None if it does not solve a voltage divider."""
+    changed = path.stat().st_mtime_ns if path.is_file() else 0
+    return _probe(name, path, changed, os.environ.get("SPICE_SCRIPTS", ""), openvaf() is not None)
 
 
 @functools.lru_cache
-def _probe(path: Path, _mtime: int, _scripts: str, has_compiler: bool) -> Engine | None:
-    core = _answer(path, _CORE_DECK)
+def _probe(name: str, path: Path, _mtime: int, _scripts: str, has_compiler: bool) -> Engine | None:
+    core = _answer(name, path, _CORE_DECK)
     if not _printed(core, 0.5):
         return None
     version = re.search(r"ngspice-(\d+(?:\.\d+)?)", core)
     able = set()
     if re.search(r"using klu", core, re.IGNORECASE):
         able.add("klu")
-    if _printed(_answer(path, _XSPICE_DECK), 2.0):
+    if _printed(_answer(name, path, _XSPICE_DECK), 2.0):
         able.add("xspice")
-    if "osdi: no such command" not in core and _osdi_conducts(path, has_compiler):
+    if "osdi: no such command" not in core and _osdi_conducts(name, path, has_compiler):
         able.add("osdi")
-    return Engine("ngspice", path, version.group(1) if version else "", frozenset(able))
+    return Engine(name, path, version.group(1) if version else "", frozenset(able))
 
 
-def _osdi_conducts(path: Path, has_compiler: bool) -> bool:
+def _osdi_conducts(name: str, path: Path, has_compiler: bool) -> bool:
     """Load a compiled conductance: some versions have the command and refuse today's OSDI; no compiler, no test."""
     if not has_compiler:
         return True
@@ -155,10 +173,10 @@ def _osdi_conducts(path: Path, has_compiler: bool) -> bool:
         library = compile_bond(_OSDI_SOURCE)
     except (EngineError, OSError):
         return True
-    return _printed(_answer(path, _OSDI_DECK, library), 0.5)
+    return _printed(_answer(name, path, _OSDI_DECK, library), 0.5)
 
 
-def _answer(path: Path, deck: str, library: Path | None = None) -> str:
+def _answer(name: str, path: Path, deck: str, library: Path | None = None) -> str:
     """Return what the executable prints on a deck, empty if it does not start or hangs."""
     with tempfile.TemporaryDirectory(prefix="hgesim-probe-") as private:
         folder = Path(private)
@@ -166,7 +184,7 @@ def _answer(path: Path, deck: str, library: Path | None = None) -> str:
         if library is not None:
             shutil.copy(library, folder / "probe.osdi")
         try:
-            process = start([path, "-n", "-b", "probe.cir"], folder, subprocess.PIPE)
+            process = start(_command(name, path, "probe.cir"), folder, subprocess.PIPE)
         except OSError:
             return ""
         try:
@@ -194,7 +212,7 @@ def select_engine(name: str = "ngspice", *, requires: frozenset[str] = frozenset
     Parameters
     ----------
     name : str
-        ``"ngspice"``.
+        ``"ngspice"`` or ``"shared"``.
     requires : frozenset of str
         Capabilities that must be there, for example ``{"osdi"}``.
 
@@ -210,6 +228,8 @@ def select_engine(name: str = "ngspice", *, requires: frozenset[str] = frozenset
         raise RequestError(
             "engine.unknown", f'there is no engine "{name}"', place="engine.name", remedy=nearest(name, _KNOWN)
         )
+    if name == "shared":
+        return _select_shared(requires)
     engines = find_engines()
     if os.environ.get("HGESIM_NGSPICE") and _own_choice() not in [engine.path for engine in engines]:
         told = f"{os.environ['HGESIM_NGSPICE']} is no ngspice that solves a voltage divider"
@@ -219,7 +239,27 @@ def select_engine(name: str = "ngspice", *, requires: frozenset[str] = frozenset
     for engine in engines:
         if engine.major >= OLDEST_MAJOR and requires <= engine.capabilities:
             return engine
-    best = engines[0]
+    raise _too_old(engines[0], requires)
+
+
+def _too_old(best: Engine, requires: frozenset[str]) -> EngineError:
     lacks = ", ".join(sorted(requires - best.capabilities)) or f"what version {OLDEST_MAJOR} brought"
-    shown = f"ngspice {best.version or 'of unknown version'}"
-    raise EngineError("engine.too-old", f"{shown} lacks {lacks}", place=str(best.path), remedy=remedy_here(NGSPICE))
+    shown = f"{'lib' * (best.name == 'shared')}ngspice {best.version or 'of unknown version'}"
+    return EngineError("engine.too-old", f"{shown} lacks {lacks}", place=str(best.path), remedy=remedy_here(NGSPICE))
+
+
+def _select_shared(requires: frozenset[str]) -> Engine:
+    """Return libngspice as an engine, or say what is missing."""
+    if importlib.util.find_spec("PySpice") is None:
+        raise EngineError("engine.not-installed", "PySpice is not installed", remedy=remedy_here(BRIDGE))
+    own, path = os.environ.get("NGSPICE_LIBRARY_PATH"), find_library()
+    if path is None and not own:
+        raise EngineError("engine.not-installed", "libngspice is not installed", remedy=remedy_here(LIBRARY))
+    engine = find_shared()
+    if engine is None:
+        told = f"{own or path} is no libngspice that solves a voltage divider"
+        place = "NGSPICE_LIBRARY_PATH" if own else str(path)
+        raise EngineError("engine.not-installed", told, place=place, remedy=f"mend or {'unset' if own else 'replace'} it")
+    if engine.major < OLDEST_MAJOR or not requires <= engine.capabilities:
+        raise _too_old(engine, requires)
+    return engine

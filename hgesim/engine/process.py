@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-__all__ = ["clean_environment", "kill_group", "start"]
+__all__ = ["clean_environment", "kill_group", "python_command", "start"]
 
 # each of these makes ngspice read files of the user or write another raw format
 _HOSTILE = ("SPICE_USERINIT_DIR", "SPICE_ASCIIRAWFILE", "NGSPICE_INPUT_DIR", "NGSPICE_MEAS_PRECISION")
@@ -48,8 +48,29 @@ def _die_with_parent() -> tuple[str, ...]:
     return prefix if works else ()
 
 
-def start(command: Sequence[str | Path], folder: Path, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
-    """Start a command in `folder` in a session of its own, without input, output and errors to one file."""
+def python_command(function: str, *arguments: str) -> list[str]:
+    """Return the command that calls a function of hgesim with texts, in a Python like this one, from any folder.
+
+    Parameters
+    ----------
+    function : str
+        Module and function, for example ``"hgesim.engine.worker.run_file"``.
+    *arguments : str
+        What it gets.
+    """
+    module, _, name = function.rpartition(".")
+    root = str(Path(__file__).resolve().parents[2])
+    script = f"import sys; sys.path.insert(0, sys.argv[1]); from {module} import {name}; {name}(*sys.argv[2:])"
+    return [sys.executable, "-P", "-c", script, root, *arguments]
+
+
+def start(
+    command: Sequence[str | Path], folder: Path, output: IO[bytes] | int, pass_fds: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a command in `folder` in a session of its own, without input, output and errors to one file.
+
+    Of our open files the command gets those of `pass_fds` only.
+    """
     return subprocess.Popen(
         [*_die_with_parent(), *map(str, command)],
         cwd=folder,
@@ -58,6 +79,7 @@ def start(command: Sequence[str | Path], folder: Path, output: IO[bytes] | int) 
         stderr=subprocess.STDOUT,
         env=clean_environment(),
         start_new_session=True,
+        pass_fds=pass_fds,
     )
 
 

@@ -90,13 +90,13 @@ def run_deck(
         raise RequestError(
             "engine.no-deck", f'there is no "{deck}"', place=str(folder), remedy="write the netlist there first"
         )
-    if not os.access(engine.path, os.X_OK):
+    if engine.name == "ngspice" and not os.access(engine.path, os.X_OK):
         raise _not_started(engine.path, "is not there or not executable")
     raw, log = folder / RAW_NAME, folder / LOG_NAME
     for stale in (raw, log):  # rows of an earlier run must not count for this one
         stale.unlink(missing_ok=True)
     watch = _Watch(raw, end_time, progress)
-    verdict = _execute([engine.path, "-n", "-b", deck], folder, timeout, watch)
+    verdict = _execute(engine.command(deck), folder, timeout, watch)
     return _result(verdict, watch, folder, deck)
 
 
@@ -123,7 +123,7 @@ class _Watch:
         self.report(Progress(reached, self.end_time, time.monotonic() - self.started, rows))
 
 
-def _execute(command: list[str | Path], folder: Path, timeout: float | None, watch: _Watch) -> Verdict | None:
+def _execute(command: list[str], folder: Path, timeout: float | None, watch: _Watch) -> Verdict | None:
     """Run the command to its end; return a verdict if we ended it, None if it ended by itself."""
     deadline = None if timeout is None else watch.started + timeout
     process: subprocess.Popen[bytes] | None = None
