@@ -259,7 +259,9 @@ def _select_shared(requires: frozenset[str]) -> Engine:
     if engine is None:
         told = f"{own or path} is no libngspice that solves a voltage divider"
         place = "NGSPICE_LIBRARY_PATH" if own else str(path)
-        raise EngineError("engine.not-installed", told, place=place, remedy=f"mend or {'unset' if own else 'replace'} it")
+        raise EngineError(
+            "engine.not-installed", told, place=place, remedy=f"mend or {'unset' if own else 'replace'} it"
+        )
     if engine.major < OLDEST_MAJOR or not requires <= engine.capabilities:
         raise _too_old(engine, requires)
     return engine

@@ -51,7 +51,9 @@ def along_figure(record: Record) -> Figure | None:
               label="an epoch: the descent of the loss over all cases")  # fmt: skip
     axes.set(xlabel="time (ms)", ylabel="angle (°)", ylim=(0, 180), xlim=(0, 1e3 * timeline.epoch * len(windows)))
     axes.set_yticks(range(0, 181, 30))
-    axes.set_title("angle between the controls' move and the exact descent", pad=20)
+    lock_in = text(result, _KEY, "measured") == "lock-in"
+    title = "measured and exact gradient" if lock_in else "the controls' move and the exact descent"
+    axes.set_title(f"angle between {title}", pad=20)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.985), ncols=3, fontsize=8, handletextpad=0.4)
     return figure
 
@@ -73,6 +75,8 @@ def along_sentence(record: Record) -> str:
     angle, many, of = (real(result, _KEY, "window", *key) for key in (("angle_deg", "controls"), ("counted",), ("of",)))
     if angle is None or many is None or of is None:
         return ""
+    if text(result, _KEY, "measured") == "lock-in":
+        return _measured_words(record, angle)
     said = (
         f"In the {whole(many)} of {whole(of)} windows that count, the median angle between the controls' move and the "
         f"exact descent of the case shown is {angle:.2g}°"
@@ -85,4 +89,18 @@ def along_sentence(record: Record) -> str:
     return (
         f"{said}; between the move of a whole epoch and the exact descent of the loss over all cases, at its begin, it "
         f"is {angle:.2g}°, and {whole(down)} of {whole(many)} epochs lead downhill."
+    )
+
+
+def _measured_words(record: Record, angle: float) -> str:
+    """Say how close the gradients that a digital update measured are to the exact ones."""
+    said = f"The derivatives of the output by the controls that the lock-in read are off by a median of {angle:.2g}° a case"
+    loss, many, down = (
+        real(record.result, _KEY, "epoch", *key) for key in (("angle_deg", "controls"), ("counted",), ("downhill",))
+    )
+    if loss is None or not many or down is None:
+        return said + "."
+    return (
+        f"{said}, the gradients of the loss made of them by {loss:.2g}° an epoch; to follow them led downhill in "
+        f"{whole(down)} of {whole(many)} epochs."
     )
