@@ -5,16 +5,20 @@ from hgesim.engine.engines import Engine, find_engines, select_engine
 from hgesim.engine.fill import fill_folder
 from hgesim.engine.models import gf180_models
 from hgesim.engine.raw import RawData, read_raw
-from hgesim.engine.run import Progress, run_deck
+from hgesim.engine.run import LOG_NAME, RAW_NAME, Ended, Progress, conclude, run_deck
 from hgesim.engine.verdict import RunResult, Verdict
 
 __all__ = [
+    "LOG_NAME",
+    "RAW_NAME",
+    "Ended",
     "Engine",
     "Progress",
     "RawData",
     "RunResult",
     "Verdict",
     "compile_bond",
+    "conclude",
     "fill_folder",
     "find_engines",
     "gf180_models",

@@ -55,6 +55,7 @@ class Library(NgSpiceShared):
     def __init__(self, path: Path, hooks: Hooks | None = None) -> None:
         self._path, self._hooks = str(path), hooks
         self.told: list[str] = []
+        self._silent = False
         with _no_start_up_files():
             super().__init__(send_data=hooks is not None)
 
@@ -109,7 +110,10 @@ class Library(NgSpiceShared):
         stream, _, line = str(ffi_string_utf8(message)).partition(" ")
         if stream in ("stdout", "stderr"):  # anything else is the progress of a transient
             self.told.append(line)
-            os.write(1, f"{line}\n".encode("utf-8", "replace"))
+            # what follows a pause that was asked for reads like a failure
+            self._silent = self._silent or "condition met: stop" in line
+            if not self._silent:
+                os.write(1, f"{line}\n".encode("utf-8", "replace"))
         return 0
 
     def _leave(self, status: int, _immediate: bool, on_quit: bool, *_: Any) -> int:
@@ -118,15 +122,17 @@ class Library(NgSpiceShared):
             os._exit(status or 1)
         return 0
 
-    def command(self, text: str) -> list[str]:
-        """Carry out a command of ngspice and return the lines that it told."""
+    def command(self, text: str, *, silent: bool = False) -> list[str]:
+        """Carry out a command of ngspice and return the lines that it told; on stdout too unless `silent`."""
         self.told.clear()
+        self._silent = silent
         self._ngspice_shared.ngSpice_Command(text.encode())
         return list(self.told)
 
     def load(self, lines: Sequence[str]) -> list[str]:
         """Load a circuit and return the lines that were told."""
         self.told.clear()
+        self._silent = False
         texts = [ffi.new("char[]", line.encode()) for line in lines]
         self._ngspice_shared.ngSpice_Circ([*texts, ffi.NULL])
         return list(self.told)

@@ -16,7 +16,7 @@ from hgesim.engine.raw import RawHeader, count_rows, last_sweep_value, read_head
 from hgesim.engine.verdict import RunResult, Verdict, judge, reached_by, read_log
 from hgesim.errors import EngineError, RequestError
 
-__all__ = ["LOG_NAME", "RAW_NAME", "Progress", "run_deck"]
+__all__ = ["LOG_NAME", "RAW_NAME", "Ended", "Progress", "conclude", "run_deck"]
 
 RAW_NAME = "waveforms.raw"
 LOG_NAME = "engine.log"
@@ -97,7 +97,7 @@ def run_deck(
         stale.unlink(missing_ok=True)
     watch = _Watch(raw, end_time, progress)
     verdict = _execute(engine.command(deck), folder, timeout, watch)
-    return _result(verdict, watch, folder, deck)
+    return conclude(folder, Ended(end_time, watch.engine_s, watch.returncode, verdict), deck)
 
 
 class _Watch:
@@ -165,38 +165,77 @@ def _wait(process: subprocess.Popen[bytes], deadline: float | None, watch: _Watc
             return None
 
 
-def _result(verdict: Verdict | None, watch: _Watch, folder: Path, deck: str) -> RunResult:
-    """Read log and rows, and judge them unless we ended the run ourselves."""
-    findings = read_log(_log_text(folder / LOG_NAME))
+@dataclass(frozen=True)
+class Ended:
+    """How a run came to its end.
+
+    Parameters
+    ----------
+    end_time : float
+        Simulated time that had to be reached, s.
+    engine_s : float
+        Wall time that the engine took, s.
+    returncode : int
+        Exit status of its process.
+    verdict : Verdict, optional
+        If it was not the engine that ended it.
+    message : str
+        Why, where log and rows do not tell.
+    """
+
+    end_time: float
+    engine_s: float
+    returncode: int = 0
+    verdict: Verdict | None = None
+    message: str = ""
+
+
+def conclude(folder: Path, ended: Ended, deck: str = "deck.cir") -> RunResult:
+    """Read log and rows of a folder, and judge them unless the engine did not end the run.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``engine.log`` and maybe ``waveforms.raw``.
+    ended : Ended
+        How the run ended.
+    deck : str
+        File name of the deck.
+    """
+    raw, log = folder / RAW_NAME, folder / LOG_NAME
+    findings = read_log(_log_text(log))
     try:
-        data = read_raw(watch.raw)
+        data = read_raw(raw)
     except EngineError:
         data = None
-    points = 0 if data is None else len(data.values)
     reached = reached_by(data)
-    if verdict is Verdict.TIMEOUT:
-        message = (
-            f"time is up after {watch.engine_s:.3g} s at {reached:.4g} s of {watch.end_time:.4g} s; raise the timeout"
-        )
-    elif verdict is Verdict.INTERRUPTED:
-        message = f"interrupted at {reached:.4g} s of {watch.end_time:.4g} s; the rows until then are kept"
-    else:
+    if ended.verdict is None:
         missing = () if data is None else _missing(folder / deck, data.names)
-        verdict, message = judge(data, findings, watch.returncode, watch.end_time, missing)
+        verdict, message = judge(data, findings, ended.returncode, ended.end_time, missing)
+    else:
+        verdict, message = ended.verdict, ended.message or _cut_short(ended, reached)
     return RunResult(
         verdict=verdict,
         message=" ".join(message.split()),
         folder=folder,
-        raw=watch.raw,
-        log=folder / LOG_NAME,
-        engine_s=watch.engine_s,
-        points=points,
+        raw=raw,
+        log=log,
+        engine_s=ended.engine_s,
+        points=0 if data is None else len(data.values),
         iterations=findings.iterations,
-        returncode=watch.returncode,
+        returncode=ended.returncode,
         reached=reached,
-        end_time=watch.end_time,
+        end_time=ended.end_time,
         node=findings.node if verdict is Verdict.ABORTED else None,
     )
+
+
+def _cut_short(ended: Ended, reached: float) -> str:
+    """Word a run that we ended: because time was up, or because the user asked for it."""
+    where = f"{reached:.4g} s of {ended.end_time:.4g} s"
+    if ended.verdict is Verdict.TIMEOUT:
+        return f"time is up after {ended.engine_s:.3g} s at {where}; raise the timeout"
+    return f"interrupted at {where}; the rows until then are kept"
 
 
 def _log_text(path: Path) -> str:

@@ -1,0 +1,402 @@
+"""A transient that Python takes part in: its sources, its listeners, and pauses in which to look and to alter."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from hgesim.arguments import check_positive, check_real, is_real
+from hgesim.cosim.circuits import alteration, deck_of, node_of
+from hgesim.cosim.client import Client, Failed, Refused
+from hgesim.cosim.deck import Deck
+from hgesim.cosim.functions import Listener, PythonSource, initial_values
+from hgesim.cosim.worker import Job
+from hgesim.design import Circuit, Design, Transient
+from hgesim.engine import (
+    LOG_NAME, RAW_NAME, Ended, RawData, RunResult, Verdict, conclude, read_raw, select_engine,
+)  # fmt: skip
+from hgesim.errors import EngineError, RequestError
+from hgesim.netlist import DECK
+
+if TYPE_CHECKING:
+    from PySpice.Spice.Netlist import Circuit as PySpiceCircuit
+
+__all__ = ["Session"]
+
+_FAREWELL_S = 10.0  # for the functions' last state, when a session is closed
+_CLOSE = 1.0 - 1e-9
+_TROUBLE = ("error", "no such", "can't", "not found", "unable")
+
+Sources = Mapping[str | tuple[str, ...], PythonSource | float]
+
+
+class Session:
+    """A circuit in a simulator that waits for Python, in a process of its own.
+
+    Parameters
+    ----------
+    circuit : Design, Circuit, str, Path or PySpice circuit
+        What is simulated. Text is a deck, a path that of a deck; of its control section only ``set`` and ``osdi`` lines
+        count.
+    sources : mapping, optional
+        What drives which source: a `PythonSource`, or a number that only `alter` changes. A key is the name of a
+        source in the deck, whatever value that has there, or a tuple of names for a function that drives several.
+    listeners : sequence of Listener
+        Are told of steps, before sources are computed.
+    transient : Transient, optional
+        The analysis, in the place of the circuit's own; a PySpice circuit has none.
+    folder : str or Path, optional
+        Where deck, ``engine.log`` and ``waveforms.raw`` go; by default a temporary one that lives as long as the
+        session object.
+    timeout : float, optional
+        Wall time that all simulation together may take, s; Python's own between runs does not count.
+
+    Attributes
+    ----------
+    time : float
+        Last accepted step, s.
+    result : RunResult or None
+        The verdict, once the run is over.
+
+    Raises
+    ------
+    RequestError
+        ``cosim.*`` for a circuit, source or node that cannot be.
+    EngineError
+        ``engine.not-installed`` without libngspice or PySpice, saying what to install.
+
+    Notes
+    -----
+    The functions run in the simulator's process. They get there by cloudpickle, all in one piece: an object that two
+    of them share is shared there too, and `state` brings it back. What they print goes to ``engine.log``. All stored
+    rows stay in the simulator's memory until the end, 8 bytes a value: store what you need (``.save``).
+
+    Examples
+    --------
+    >>> with Session(deck, sources={"v1": PythonSource(control, ["out"])}) as session:      # doctest: +SKIP
+    ...     session.run(1e-3)
+    ...     session.alter("r1", 2e3)
+    ...     session.run()
+    """
+
+    def __init__(
+        self,
+        circuit: Design | Circuit | str | Path | PySpiceCircuit,
+        *,
+        sources: Sources | None = None,
+        listeners: Sequence[Listener] = (),
+        transient: Transient | None = None,
+        folder: str | Path | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        self.timeout = None if timeout is None else check_positive(timeout, "cosim.bad-timeout", "timeout", "s")
+        engine = select_engine("shared")
+        self._temporary = tempfile.TemporaryDirectory(prefix="hgesim-session-") if folder is None else None
+        self.folder = Path(self._temporary.name if self._temporary else folder or "").absolute()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._epoch = circuit.loop.timeline.epoch if isinstance(circuit, Design) else None
+        self._circuit = circuit.circuit if isinstance(circuit, Design) else circuit
+        self._sources = _checked_sources(sources or {})
+        self._listeners = tuple(listeners)
+        deck, place = deck_of(self._circuit, self.folder, engine, transient)
+        self._deck = self._complete(deck)
+        self._job = self._make_job()
+        (self.folder / DECK).write_text("\n".join(self._deck.text) + "\n", "utf-8", "surrogateescape")
+        (self.folder / LOG_NAME).write_bytes(b"")
+        self.time, self.result = 0.0, None  # type: float, RunResult | None
+        self._last_state: tuple[list[Any], list[Any]] | None = None
+        self._client = Client(engine.path, place, self.folder / LOG_NAME)
+        self._begin()
+
+    def _complete(self, deck: Deck) -> Deck:
+        """Return the deck with its external sources, storing all that functions ask for."""
+        names = [name for key in self._sources for name in key]
+        givers = [s for s in self._sources.values() if isinstance(s, PythonSource)]
+        wanted = [node for giver in (*givers, *self._listeners) for node in giver.nodes]
+        return deck.with_external(names).with_saved(node_of(self._circuit, node) for node in wanted)
+
+    def _make_job(self) -> Job:
+        import cloudpickle
+
+        def sent(item: Any) -> Any:
+            return replace(item, nodes=tuple(_worded(node_of(self._circuit, node)) for node in item.nodes))
+
+        sources = {
+            names: (sent(source), initial_values(source, len(names)))
+            for names, source in self._sources.items()
+            if isinstance(source, PythonSource)
+        }
+        try:
+            functions = cloudpickle.dumps((sources, [sent(listener) for listener in self._listeners]))
+        except Exception as error:
+            raise RequestError(
+                "cosim.bad-function",
+                f"cannot be sent to the simulator's process: {error}",
+                remedy="cloudpickle must do",
+            ) from None
+        return Job(
+            lines=self._deck.text,
+            setup=self._deck.setup,
+            libraries=self._deck.libraries,
+            raw=str(self.folder / RAW_NAME),
+            stop=self._deck.stop,
+            offset=0.0,
+            held={names[0]: float(s) for names, s in self._sources.items() if not isinstance(s, PythonSource)},
+            functions=functions,
+        )
+
+    def _begin(self) -> None:
+        (self.folder / RAW_NAME).unlink(missing_ok=True)
+        self._ask("load", self._job)
+
+    def __enter__(self) -> Self:
+        """Return the session; it is closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the session."""
+        self.close()
+
+    def __del__(self) -> None:
+        """Leave no process behind."""
+        if hasattr(self, "_client"):
+            self._client.kill()
+
+    def __iter__(self) -> Iterator[int]:
+        """Run epoch by epoch of a `Design`'s time line; see `every`."""
+        if self._epoch is None:
+            raise RequestError(
+                "cosim.no-epochs", "only a Design has epochs", remedy="for number in session.every(seconds)"
+            )
+        return self.every(self._epoch)
+
+    @property
+    def stop(self) -> float:
+        """Return the end of the transient, s."""
+        return self._job.offset + self._job.stop
+
+    def run(self, until: float | None = None) -> float:
+        """Simulate up to a time, on which a step is put, or to the end.
+
+        Parameters
+        ----------
+        until : float, optional
+            In second, after `time`.
+
+        Returns
+        -------
+        float
+            The time reached.
+
+        Raises
+        ------
+        RequestError
+            ``cosim.bad-time``, ``cosim.ended``; ``cosim.refused`` if a node or source does not exist.
+        EngineError
+            ``cosim.aborted`` and so on: the run is over, and `result` has the verdict.
+        """
+        self._refuse_ended()
+        if until is not None:
+            if check_real(until, "cosim.bad-time", "until") <= self.time:
+                raise RequestError("cosim.bad-time", f"{until:g} s is not after {self.time:g} s", place="until")
+            until = None if until >= self.stop * _CLOSE else float(until)
+        self.time, ended = self._ask("run", until)
+        if ended and not self._conclude(None).ok:
+            self._client.kill()
+            raise EngineError(f"cosim.{self.result.verdict}", self.result.message, place=str(self.result.log))
+        return self.time
+
+    def every(self, seconds: float) -> Iterator[int]:
+        """Run in stretches of so many seconds, up to the end; yield the number of each when its end is reached.
+
+        Between two of them the simulation waits: look at it with `read`, change it with `alter`.
+
+        Raises
+        ------
+        RequestError
+            ``cosim.bad-time``; as `run` otherwise.
+        """
+        check_positive(seconds, "cosim.bad-time", "seconds", "s")
+        while self.result is None:
+            number = int(self.time / seconds / _CLOSE)
+            self.run(min((number + 1) * seconds, self.stop))
+            yield number
+
+    def read(self, names: str | Sequence[str]) -> Any:
+        """Return stored values at `time`: a float for one name, an array for a sequence.
+
+        Parameters
+        ----------
+        names : str or sequence of str
+            Nodes and currents as for `PythonSource`; of an hgesim circuit also labels of electrodes and sites.
+
+        Raises
+        ------
+        RequestError
+            ``cosim.unknown-node`` for what is not stored, ``cosim.not-started`` before the first run.
+        """
+        wanted = [names] if isinstance(names, str) else list(names)
+        if not self.time > self._job.offset:
+            raise RequestError("cosim.not-started", "there is no step yet", place="read", remedy="run first")
+        found = self._ask("read", [node_of(self._circuit, name) for name in wanted])
+        if isinstance(found, str):
+            raise RequestError(
+                "cosim.unknown-node",
+                f'"{found}" is not stored',
+                place="read",
+                remedy="add it to .save, or to a listener",
+            )
+        return found[0] if isinstance(names, str) else np.array(found)
+
+    def alter(self, name: str, value: float | Sequence[float], parameter: str | None = None) -> None:
+        """Change a value from now on.
+
+        Parameters
+        ----------
+        name : str
+            A source that was given as a number; a device of the deck (``"r1"``, ``"r.x1.r1"`` inside a subcircuit). Of
+            an hgesim circuit also an electrode that a source drives, a bond (its conductance or rate), or a block.
+        value : float or sequence of float
+            In SI units.
+        parameter : str, optional
+            Of the device, instead of its main value: ``alter("v1", [0, 1, 2e3], "sin")``. Of a block, the device inside
+            it that is meant: ``alter("x_readout", 2e5, "rf")``.
+
+        Raises
+        ------
+        RequestError
+            ``cosim.unknown-device``, ``cosim.no-effect``, ``cosim.bad-value``, ``cosim.bad-name``, ``cosim.ended``.
+        """
+        self._refuse_ended()
+        if name.lower() in self._job.held:
+            if not (is_real(value) and np.isfinite(value)):
+                raise RequestError("cosim.bad-value", repr(value)[:60], place=name, remedy="a finite number")
+            self._ask("hold", name.lower(), float(value))  # type: ignore[arg-type]
+            return
+        command = alteration(self._circuit, self._deck, name, value, parameter)
+        told = [line for line in self._ask("command", command) if any(word in line.lower() for word in _TROUBLE)]
+        if told:
+            raise RequestError("cosim.unknown-device", f"{name}: {told[0]}", place="alter")
+
+    def state(self, item: PythonSource | Listener | str) -> Any:
+        """Return the function of a source or listener as it is in the simulator's process; of a method, its object.
+
+        Parameters
+        ----------
+        item : PythonSource, Listener or str
+            As given to the session, or the name of a source.
+
+        Raises
+        ------
+        RequestError
+            ``cosim.unknown-function``.
+        EngineError
+            ``cosim.state-lost`` after a crash, and for objects that cannot be pickled.
+        """
+        driven = [(names, source) for names, source in self._sources.items() if isinstance(source, PythonSource)]
+        places = [(0, k) for k, (names, source) in enumerate(driven) if item is source or item in names]
+        places += [(1, k) for k, listener in enumerate(self._listeners) if item is listener]
+        if not places:
+            raise RequestError(
+                "cosim.unknown-function", f"{item!r}"[:60], remedy="a source or listener of this session"
+            )
+        if not self._client.gone:
+            self._last_state = self._fetch(None)
+        if self._last_state is None:
+            raise EngineError("cosim.state-lost", "the simulator's process ended before its functions could be fetched")
+        function = self._last_state[places[0][0]][places[0][1]]
+        return getattr(function, "__self__", function)
+
+    def waveforms(self) -> RawData:
+        """Return all that was stored so far."""
+        return read_raw(self.folder / RAW_NAME)
+
+    def restart(self) -> None:
+        """Begin again at time 0, as if nothing had been altered, with the functions as they were given."""
+        if self._client.gone:
+            raise RequestError("cosim.ended", "the session is over", remedy="make another")
+        os.truncate(self.folder / LOG_NAME, 0)
+        self.time, self.result, self._client.busy_s = self._job.offset, None, 0.0
+        self._begin()
+
+    def close(self) -> None:
+        """End the simulator's process; rows, log, verdict and the functions' last state are kept."""
+        if not self._client.gone:
+            try:
+                self._last_state = self._fetch(_FAREWELL_S)
+            except EngineError:
+                self._last_state = None
+        if self.result is None:
+            self._conclude(Verdict.INTERRUPTED, f"closed at {self.time:.4g} s of {self.stop:.4g} s")
+        self._client.kill()
+
+    def _fetch(self, seconds: float | None) -> tuple[list[Any], list[Any]]:
+        import pickle
+
+        try:
+            found: tuple[list[Any], list[Any]] = pickle.loads(self._client.ask("state", seconds=seconds))
+        except (Refused, TimeoutError, EOFError, pickle.PickleError) as error:
+            raise EngineError("cosim.state-lost", f"{error}" or type(error).__name__) from None
+        return found
+
+    def _refuse_ended(self) -> None:
+        if self.result is not None:
+            raise RequestError(
+                "cosim.ended", f"the run is over: {self.result.verdict}", remedy="restart it, or make another session"
+            )
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        """Ask the worker; whatever goes wrong ends the run with one verdict."""
+        left = None if self.timeout is None else self.timeout - self._client.busy_s
+        verdict, message, status = None, "", 0
+        try:
+            return self._client.ask(method, *arguments, seconds=left)
+        except TimeoutError:
+            verdict = Verdict.TIMEOUT
+        except EOFError:
+            status = self._client.wait()
+        except Failed as failed:
+            word, message = failed.args
+            verdict = Verdict.ENGINE_ERROR if word == "refused" else Verdict(word)
+        except KeyboardInterrupt:
+            self._client.kill()
+            self._conclude(Verdict.INTERRUPTED)
+            raise
+        self._client.kill()
+        result = self._conclude(verdict, message, status)
+        if verdict is Verdict.ENGINE_ERROR:
+            raise RequestError("cosim.refused", result.message, place="session")
+        raise EngineError(f"cosim.{result.verdict}", result.message, place=str(result.log))
+
+    def _conclude(self, verdict: Verdict | None, message: str = "", status: int = 0) -> RunResult:
+        ended = Ended(self.stop, self._client.busy_s, status, verdict, message)
+        self.result = conclude(self.folder, ended)
+        return self.result
+
+
+def _checked_sources(sources: Sources) -> dict[tuple[str, ...], PythonSource | float]:
+    """Return the sources with every key a tuple of names in lower case."""
+    found: dict[tuple[str, ...], PythonSource | float] = {}
+    for key, source in sources.items():
+        names = tuple(name.lower() for name in ((key,) if isinstance(key, str) else key))
+        if not isinstance(source, PythonSource) and not (is_real(source) and np.isfinite(source) and len(names) == 1):
+            raise RequestError(
+                "cosim.bad-source", f"{source!r}"[:60], place=", ".join(names), remedy="give a PythonSource or a number"
+            )
+        found[names] = source
+    flat = [name for names in found for name in names]
+    twice = [name for name in flat if flat.count(name) > 1]
+    if twice:
+        raise RequestError("cosim.bad-source", f'"{twice[0]}" is driven twice', place="sources")
+    return found
+
+
+def _worded(vector: str) -> str:
+    """Return a vector as a node that `vector_name` reads."""
+    return f"i({vector.removesuffix('#branch')})" if vector.endswith("#branch") else f"v({vector})"
