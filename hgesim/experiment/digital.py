@@ -12,15 +12,18 @@ import numpy as np
 
 from hgesim.cosim import Listener, PythonSource, Session
 from hgesim.design import Design
-from hgesim.engine import Progress, RawData, RunResult
+from hgesim.engine import Ended, Progress, RawData, RunResult, Verdict, conclude
+from hgesim.errors import EngineError
 from hgesim.experiment.along import digital_along
 from hgesim.experiment.attempt import Attempt, Judge
 from hgesim.experiment.build import draw_redraw
+from hgesim.experiment.folder import netlist_folder
 from hgesim.experiment.result import energy_figures, learning_figures
 from hgesim.experiment.watch import Status, Watch
 from hgesim.learning import DigitalUpdate, digital_history, measure_epoch
 from hgesim.loop import Channel, ComputedBlocks, DigitalLoop
 from hgesim.loop.digital import OUTPUT, control_source, dither_source
+from hgesim.netlist import DECK
 
 __all__ = ["DigitalAttempt", "MixedAttempt", "attempt_kind"]
 
@@ -37,25 +40,25 @@ class MixedAttempt(Attempt):
 
     def simulate(self, watch: Callable[[Progress], None] | None) -> tuple[RunResult, Judge]:
         """Run ngspice and the computed blocks together to the end."""
-        loop, began = self.design.loop, time.monotonic()
-        clock = loop.converters.clock
-        blocks = ComputedBlocks(self.design.circuit.elements, loop.converters)
-        source = PythonSource(blocks, nodes=blocks.nodes, grid=clock.period, initial=blocks.initial)
-        listeners = [Listener(blocks.watch, nodes=blocks.nodes)] if clock.jitter else []
-        with self._session({blocks.sources: source}, listeners) as session:
-            for _ in session:
+        converters, line = self.design.loop.converters, self.design.loop.timeline
+        blocks = ComputedBlocks(self.design.circuit.elements, converters)
+        source = PythonSource(blocks, blocks.nodes, grid=converters.clock.period, initial=blocks.initial)
+        listeners = [Listener(blocks.watch, blocks.nodes)] if converters.clock.jitter else []
+        session = self._session({blocks.sources: source}, listeners)
+        began = time.monotonic()
+
+        def work() -> None:
+            for _ in session.every(line.epoch):
                 if watch is not None:
-                    watch(Progress(session.time, loop.timeline.stop, time.monotonic() - began, 2))
-        return session.result, self.judged
+                    watch(Progress(session.time, line.stop, time.monotonic() - began, 2))
+
+        return _ran(session, work), self.judged
 
     def _session(self, sources: Any = None, listeners: Any = ()) -> Session:
-        return Session(
-            self.design,
-            sources=sources,
-            listeners=listeners,
-            folder=self.folder / "netlist",
-            timeout=self.config.engine.timeout,
-        )
+        """Return a session on the netlist, which is written as for any other run."""
+        folder = netlist_folder(self.design, self.folder / "netlist", self.dialect)
+        given = {"sources": sources, "listeners": listeners, "timeout": self.config.engine.timeout}
+        return Session(folder / DECK, folder=folder, **given)
 
 
 class DigitalAttempt(MixedAttempt):
@@ -63,23 +66,28 @@ class DigitalAttempt(MixedAttempt):
 
     def simulate(self, watch: Callable[[Progress], None] | None) -> tuple[RunResult, Judge]:
         """Run epoch after epoch up to the measurement without dither."""
-        design, values, began = self.design, self.config.loop, time.monotonic()
-        loop, channels = design.loop, design.loop.channels(design.network)[:-1]
+        loop, network, values = self.design.loop, self.design.network, self.config.loop
         assert isinstance(loop, DigitalLoop)
+        channels, began = loop.channels(network)[:-1], time.monotonic()
         update = DigitalUpdate(loop, lambda number: draw_redraw(values.seed, values.start_range, len(channels), number))
-        with self._session() as session:
-            for epoch in session:
+        session = self._session()
+
+        def work() -> None:
+            for epoch in session.every(loop.timeline.epoch):
                 waves = session.waveforms()
-                here = update.take(measure_epoch(waves["time"], waves[f"v({OUTPUT})"], loop, design.network, epoch))
+                here = update.take(measure_epoch(waves["time"], waves[f"v({OUTPUT})"], loop, network, epoch))
                 if isinstance(watch, Watch) and watch.tell is not None:
                     progress = Progress(session.time, loop.timeline.stop, time.monotonic() - began, len(waves["time"]))
-                    watch.tell(
-                        Status(progress, epoch + 1, loop.timeline.epochs, here.loss, watch.attempt, loop.loss_unit)
-                    )
+                    status = (epoch + 1, loop.timeline.epochs, here.loss, watch.attempt, loop.loss_unit)
+                    watch.tell(Status(progress, *status))
                 if update.done:
-                    break
+                    return
                 _apply(session, update, channels)
-        return session.result, functools.partial(self._judged_update, update)
+
+        ran = _ran(session, work)
+        if update.done and ran.verdict == Verdict.INTERRUPTED:  # the loss was low enough before the time was up
+            ran = conclude(ran.folder, Ended(session.time, ran.engine_s))
+        return ran, functools.partial(self._judged_update, update)
 
     def _judged_update(self, update: DigitalUpdate, raw: RawData) -> dict[str, Any]:
         """Return the figures of a valid transient: what it took, what was learnt, and how Python went about it."""
@@ -103,6 +111,18 @@ class DigitalAttempt(MixedAttempt):
             "at_limit": [c.net for c, there in zip(channels, limits, strict=True) if there],
         }
         return figures
+
+
+def _ran(session: Session, work: Callable[[], None]) -> RunResult:
+    """Let a session work, and return its verdict, whatever ended it."""
+    try:
+        with session:
+            work()
+    except (EngineError, KeyboardInterrupt):
+        if session.result is None:
+            raise
+    assert session.result is not None  # a session that is closed has a verdict
+    return session.result
 
 
 def _apply(session: Session, update: DigitalUpdate, channels: tuple[Channel, ...]) -> None:

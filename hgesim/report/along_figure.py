@@ -94,7 +94,7 @@ def along_sentence(record: Record) -> str:
 
 def _measured_words(record: Record, angle: float) -> str:
     """Say how close the gradients that a digital update measured are to the exact ones."""
-    said = f"The derivatives of the output by the controls that the lock-in read are off by a median of {angle:.2g}° a case"
+    said = f"The derivatives of the output by the controls that the lock-in read are {angle:.2g}° off in a median case"
     loss, many, down = (
         real(record.result, _KEY, "epoch", *key) for key in (("angle_deg", "controls"), ("counted",), ("downhill",))
     )

@@ -135,8 +135,8 @@ def _digital_loop(record: Record) -> str:
         "measured without dither, at the best controls that were met."
     )
     caption = (
-        "Block diagram of this run. Solid outlines are made of transistors and parts, dashed ones are ideal, orange ones "
-        "are computed by Python; the network is a device model."
+        "Block diagram of this run. Solid outlines are made of transistors and parts, dashed ones are ideal, orange "
+        "ones are computed by Python; the network is a device model."
     )
     return f"<p>{escape(words)}</p>" + figure(record, digital_figure(record), "loop", caption) + _tones(record)
 
@@ -205,8 +205,8 @@ def _along(record: Record) -> str:
         return ""
     if is_digital(record):
         caption = (
-            "Derivatives that the lock-in read in each case, and the gradient of the loss that follows from them by the "
-            "chain rule, against those of the network alone at the same controls, exact and without dither."
+            "Derivatives that the lock-in read in each case, and the gradient of the loss that follows from them by "
+            "the chain rule, against those of the network alone at the same controls, exact and without dither."
         )
         return f"<p>{escape(said)}</p>" + figure(record, along_figure(record), "along", caption)
     caption = (
