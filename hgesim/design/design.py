@@ -151,8 +151,41 @@ class Design:
             temperature=self.temperature,
             bond_temperature=network.temperature,
             corner=CORNERS[self.nonideal.corner],
-            remarks=(f"Not ideal: {self.nonideal}.",) if self.nonideal else (),
+            remarks=self._remarks(),
         )
+
+    def _remarks(self) -> tuple[str, ...]:
+        said = (
+            [f"Computed by Python, so not in this deck: {', '.join(self.python_parts)}."] if self.python_parts else []
+        )
+        return (*said, *([f"Not ideal: {self.nonideal}."] if self.nonideal else []))
+
+    def refuse_python(self, what: str, *, update: bool = True) -> None:
+        """Refuse a design in which Python plays a part, for something that knows of none.
+
+        Parameters
+        ----------
+        what : str
+            That thing.
+        update : bool
+            Whether a digital update is in the way too, or computed blocks only.
+
+        Raises
+        ------
+        RequestError
+            ``design.has-python``.
+        """
+        blocks = [kind for kind, name in self.technology.items() if name == PYTHON]
+        parts = list(self.python_parts) if update else blocks
+        if parts:
+            place = f"circuit.{blocks[0]}" if blocks else "loop.update"
+            remedy = "set it to another technology" if blocks else 'set it to "analog"'
+            raise RequestError(
+                "design.has-python",
+                f"{what} knows nothing of what Python computes",
+                place=place,
+                remedy=remedy,
+            )
 
     def _refuse_corner(self) -> None:
         """Refuse a corner that changes nothing, or the device: the exact solution knows typical transistors only."""

@@ -37,8 +37,11 @@ def along_figure(record: Record) -> Figure | None:
     axes.annotate("uphill above", (1.0, 90), (-2, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
                   ha="right", fontsize=8, color=LIGHT["soft"])  # fmt: skip
     blue, soft = LIGHT["blue"], LIGHT["soft"]
+    lock_in = text(result, _KEY, "measured") == "lock-in"
+    window = "a case: derivatives of its output" if lock_in else "a window: the case's own descent"
+    epoch = "an epoch: gradient of the loss" if lock_in else "an epoch: the descent of the loss over all cases"
     for part, face, edge, name in (
-        (counted, blue, blue, "a window: the case's own descent"),
+        (counted, blue, blue, window),
         (~counted, "none", soft, "the same, not counted"),
     ):
         seen = part & np.isfinite(windows)
@@ -48,10 +51,9 @@ def along_figure(record: Record) -> Figure | None:
             )
     over = 1e3 * timeline.epoch * (np.arange(len(epochs)) + 0.5)
     axes.plot(over, epochs, color=LIGHT["ink"], marker="o", ms=2.6, lw=1.2, zorder=2,
-              label="an epoch: the descent of the loss over all cases")  # fmt: skip
+              label=epoch)  # fmt: skip
     axes.set(xlabel="time (ms)", ylabel="angle (°)", ylim=(0, 180), xlim=(0, 1e3 * timeline.epoch * len(windows)))
     axes.set_yticks(range(0, 181, 30))
-    lock_in = text(result, _KEY, "measured") == "lock-in"
     title = "measured and exact gradient" if lock_in else "the controls' move and the exact descent"
     axes.set_title(f"angle between {title}", pad=20)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.985), ncols=3, fontsize=8, handletextpad=0.4)

@@ -125,6 +125,7 @@ def _agreement(output: int, points: tuple[Point | None, Point | None], case: obj
 
 
 _TRANSIENT = "learning in one circuit transient"
+_COMPUTED = ", orange ones are computed by Python while the simulator runs"
 
 
 def _digital_loop(record: Record) -> str:
@@ -151,7 +152,7 @@ def _loop(record: Record) -> str:
     )
     caption = (
         "Block diagram with the technology of each block in this run. Solid outlines are made of transistors and "
-        "parts, dashed ones are ideal; the network is a device model."
+        f"parts, dashed ones are ideal{_COMPUTED if python_words(record) else ''}; the network is a device model."
     )
     return f"<p>{escape(words)}</p>" + figure(record, loop_figure(record), "loop", caption) + _tones(record)
 
