@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hgesim.arguments import is_real
-from hgesim.circuit import BlockInstance, BondInstance, Dc, VoltageSource, electrode_net, site_net
+from hgesim.circuit import BlockInstance, BondInstance, VoltageSource, electrode_net, site_net
 from hgesim.cosim.deck import Deck, read_deck
 from hgesim.cosim.functions import vector_name
 from hgesim.design import Circuit, Transient

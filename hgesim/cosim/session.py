@@ -19,7 +19,15 @@ from hgesim.cosim.functions import Listener, PythonSource, initial_values
 from hgesim.cosim.worker import Job
 from hgesim.design import Circuit, Design, Transient
 from hgesim.engine import (
-    LOG_NAME, RAW_NAME, Ended, RawData, RunResult, Verdict, conclude, read_raw, select_engine,
+    LOG_NAME,
+    RAW_NAME,
+    Ended,
+    RawData,
+    RunResult,
+    Verdict,
+    conclude,
+    read_raw,
+    select_engine,
 )  # fmt: skip
 from hgesim.errors import EngineError, RequestError
 from hgesim.netlist import DECK
@@ -117,8 +125,10 @@ class Session:
     def _complete(self, deck: Deck) -> Deck:
         """Return the deck with its external sources, storing all that functions ask for."""
         names = [name for key in self._sources for name in key]
-        givers = [s for s in self._sources.values() if isinstance(s, PythonSource)]
-        wanted = [node for giver in (*givers, *self._listeners) for node in giver.nodes]
+        wanted = [
+            node for source in self._sources.values() if isinstance(source, PythonSource) for node in source.nodes
+        ]
+        wanted += [node for listener in self._listeners for node in listener.nodes]
         return deck.with_external(names).with_saved(node_of(self._circuit, node) for node in wanted)
 
     def _make_job(self) -> Job:
@@ -207,9 +217,9 @@ class Session:
                 raise RequestError("cosim.bad-time", f"{until:g} s is not after {self.time:g} s", place="until")
             until = None if until >= self.stop * _CLOSE else float(until)
         self.time, ended = self._ask("run", until)
-        if ended and not self._conclude(None).ok:
+        if ended and not (result := self._conclude(None)).ok:
             self._client.kill()
-            raise EngineError(f"cosim.{self.result.verdict}", self.result.message, place=str(self.result.log))
+            raise EngineError(f"cosim.{result.verdict}", result.message, place=str(result.log))
         return self.time
 
     def every(self, seconds: float) -> Iterator[int]:
@@ -250,7 +260,7 @@ class Session:
                 "cosim.unknown-node",
                 f'"{found}" is not stored',
                 place="read",
-                remedy="add it to .save, or to a listener",
+                remedy="name it in .save or a listener",
             )
         return found[0] if isinstance(names, str) else np.array(found)
 
@@ -303,9 +313,7 @@ class Session:
         places = [(0, k) for k, (names, source) in enumerate(driven) if item is source or item in names]
         places += [(1, k) for k, listener in enumerate(self._listeners) if item is listener]
         if not places:
-            raise RequestError(
-                "cosim.unknown-function", f"{item!r}"[:60], remedy="a source or listener of this session"
-            )
+            raise RequestError("cosim.unknown-function", f"{item!r}"[:60], remedy="a source or listener given here")
         if not self._client.gone:
             self._last_state = self._fetch(None)
         if self._last_state is None:

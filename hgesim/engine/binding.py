@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -60,6 +61,12 @@ class Library(NgSpiceShared):
             super().__init__(send_data=hooks is not None)
 
     @property
+    def version(self) -> float:
+        """Return the version as a number, for example 44.2; 0 if the library does not say."""
+        found = re.search(r"ngspice-(\d+(?:\.\d+)?)", " ".join(self._greeting))
+        return float(found[1]) if found else 0.0
+
+    @property
     def library_path(self) -> str:
         """Return the library to load: PySpice asks for it."""
         return self._path
@@ -104,10 +111,11 @@ class Library(NgSpiceShared):
         if hooks is not None:
             self._kept["number"] = ffi.new("int *", 0)
             api.ngSpice_Init_Sync(kept["source"], kept["source"], ffi.NULL, kept["number"], ffi.NULL)
+        self._greeting = list(self.told)
         self.command("set nomoremode")
 
     def _take_line(self, message: Any, *_: Any) -> int:
-        stream, _, line = str(ffi_string_utf8(message)).partition(" ")
+        stream, _, line = ffi_string_utf8(message).partition(" ")
         if stream in ("stdout", "stderr"):  # anything else is the progress of a transient
             self.told.append(line)
             # what follows a pause that was asked for reads like a failure

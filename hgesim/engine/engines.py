@@ -258,10 +258,8 @@ def _select_shared(requires: frozenset[str]) -> Engine:
     engine = find_shared()
     if engine is None:
         told = f"{own or path} is no libngspice that solves a voltage divider"
-        place = "NGSPICE_LIBRARY_PATH" if own else str(path)
-        raise EngineError(
-            "engine.not-installed", told, place=place, remedy=f"mend or {'unset' if own else 'replace'} it"
-        )
+        remedy = "let it name another" if own else "set it to another, or install libngspice anew"
+        raise EngineError("engine.not-installed", told, place="NGSPICE_LIBRARY_PATH", remedy=remedy)
     if engine.major < OLDEST_MAJOR or not requires <= engine.capabilities:
         raise _too_old(engine, requires)
     return engine
