@@ -17,11 +17,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def _select(config: pytest.Config, requires: frozenset[str]) -> Engine:
+def _select(config: pytest.Config, requires: frozenset[str], name: str = "ngspice") -> Engine:
     try:
         if "osdi" in requires and openvaf() is None:
             raise EngineError("engine.no-openvaf", "openvaf-r is not installed", remedy='pip install "hgesim[osdi]"')
-        return select_engine(requires=requires)
+        return select_engine(name, requires=requires)
     except EngineError as error:
         if config.getoption("--ngspice") == "if-available":
             pytest.skip(str(error))
@@ -38,6 +38,12 @@ def ngspice(request: pytest.FixtureRequest) -> Engine:
 def osdi_engine(request: pytest.FixtureRequest) -> Engine:
     """An ngspice that loads compiled Verilog-A, and the compiler."""
     return _select(request.config, frozenset({"osdi"}))
+
+
+@pytest.fixture(scope="session")
+def shared_engine(request: pytest.FixtureRequest) -> Engine:
+    """A libngspice."""
+    return _select(request.config, frozenset(), "shared")
 
 
 @pytest.fixture(scope="session")

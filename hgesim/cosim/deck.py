@@ -10,7 +10,7 @@ from hgesim.design import Transient
 from hgesim.errors import RequestError
 from hgesim.units import spice_number
 
-__all__ = ["Deck", "read_deck"]
+__all__ = ["Deck", "read_deck", "spice_value"]
 
 _OTHER_ANALYSES = (".ac", ".dc", ".op", ".noise", ".tf", ".pz", ".sens", ".disto", ".sp", ".pss")
 _SUFFIXES = {
@@ -160,7 +160,7 @@ def read_deck(text: str, transient: Transient | None = None) -> Deck:
 def _stop_time(line: str) -> float:
     """Read the end of ``.tran step stop ...``, in second."""
     words = line.split()[1:3]
-    stop = _number(words[1]) if len(words) == 2 else None
+    stop = spice_value(words[1]) if len(words) == 2 else None
     if stop is None or stop <= 0:
         raise RequestError(
             "cosim.bad-transient", line[:60], place="deck", remedy="write .tran step stop 0 step, in numbers"
@@ -168,6 +168,7 @@ def _stop_time(line: str) -> float:
     return stop
 
 
-def _number(word: str) -> float | None:
+def spice_value(word: str) -> float | None:
+    """Return a number as SPICE reads it, with its suffix and maybe a unit (``"3megohm"``); None for anything else."""
     match = _NUMBER.fullmatch(word)
     return float(match[1]) * _SUFFIXES.get((match[2] or "").lower(), 1.0) if match else None

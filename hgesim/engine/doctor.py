@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes.util
 import importlib.util
-import os
 import platform
 import shutil
 from collections.abc import Sequence
@@ -12,7 +10,8 @@ from typing import Any
 
 from hgesim.engine import remedies
 from hgesim.engine.bond import openvaf, openvaf_version
-from hgesim.engine.engines import OLDEST_MAJOR, Engine, find_engines
+from hgesim.engine.engines import OLDEST_MAJOR, Engine, find_engines, find_shared
+from hgesim.engine.library import find_library
 from hgesim.engine.models import gf180_models
 from hgesim.errors import EngineError
 
@@ -34,18 +33,20 @@ def doctor_report(engines: Sequence[Engine] | None = None) -> dict[str, Any]:
         ``ld``, ``gf180``, ``pyspice``, ``libngspice`` and ``problems``: what is missing, what it costs, and
         ``remedies`` by platform, the one for this machine as ``remedy``.
     """
-    found = list(find_engines() if engines is None else engines)
-    compiler = openvaf()
+    if engines is None:
+        shared = find_shared()
+        engines = [*find_engines(), *([shared] if shared else [])]
+    compiler, library = openvaf(), find_library()
     linker = shutil.which("ld")
     report: dict[str, Any] = {
         "python": platform.python_version(),
         "platform": f"{remedies.system_name()} {platform.machine()}",
-        "engines": [_engine_entry(engine, bool(compiler and linker)) for engine in found],
+        "engines": [_engine_entry(engine, bool(compiler and linker)) for engine in engines],
         "openvaf": {"path": str(compiler), "version": openvaf_version(compiler)} if compiler else None,
         "ld": linker,
         "gf180": _gf180(),
         "pyspice": importlib.util.find_spec("PySpice") is not None,
-        "libngspice": os.environ.get("NGSPICE_LIBRARY_PATH") or ctypes.util.find_library("ngspice"),
+        "libngspice": str(library) if library else None,
     }
     report["problems"] = _problems(report)
     return report
@@ -75,7 +76,7 @@ def _gf180() -> str | None:
 
 def _problems(report: dict[str, Any]) -> list[dict[str, Any]]:
     """List what is missing, the gravest first."""
-    engines = report["engines"]
+    engines = [engine for engine in report["engines"] if engine["name"] == "ngspice"]
     if not engines:
         return [_problem("no working ngspice found: nothing can be simulated", remedies.NGSPICE)]
     problems = []
@@ -104,7 +105,7 @@ def _problems(report: dict[str, Any]) -> list[dict[str, Any]]:
     if not report["pyspice"]:
         problems.append(_problem("PySpice is missing: no bridge to its circuits", remedies.BRIDGE))
     if report["libngspice"] is None:
-        problems.append(_problem("libngspice is missing: no co-simulation in process", remedies.LIBRARY))
+        problems.append(_problem("libngspice is missing: no co-simulation", remedies.LIBRARY))
     return problems
 
 

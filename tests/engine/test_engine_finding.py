@@ -239,7 +239,8 @@ def test_doctor_on_this_machine(ngspice):
     assert str(ngspice.path) in format_doctor(report)
 
 
-def test_doctor_without_an_engine(no_engine):
+def test_doctor_without_an_engine(no_engine, monkeypatch):
+    monkeypatch.setattr("hgesim.engine.doctor.find_shared", lambda: None)
     report = doctor_report()
     assert report["engines"] == []
     assert "nothing can be simulated" in report["problems"][0]["problem"]

@@ -7,39 +7,16 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_samples import RC
+from engine_samples import RC, TRAPS, processes_in, wait_for
 
 import hgesim
 from hgesim.engine import Verdict, read_raw, run_deck
 
 SHORT, LONG = RC.format(stop="3e-3"), RC.format(stop="100")
-
-
-def _processes_in(folder: Path) -> list[int]:
-    """Return the processes whose working folder is `folder` (Linux)."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if os.readlink(entry / "cwd") == str(folder):
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    return found
-
-
-def _wait_for(condition, seconds: float = 10.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    return condition()
 
 
 def test_low_pass_follows_the_formula_on_every_engine(every_engine, write_deck):
@@ -103,19 +80,6 @@ def test_abort_keeps_its_rows_and_names_the_node(ngspice, write_deck):
     np.testing.assert_allclose(data["v(in)"], 1e3 * data["time"], atol=1e-9)
 
 
-TRAPS = {
-    "division by zero": ("b1 out 0 v=1/v(in)\nr1 out 0 1\nv1 in 0 0\n", "nonfinite", "v(out)"),
-    "missing model": ("v1 in 0 1\nd1 in 0 nope\n", "engine-error", "nope"),
-    "missing subcircuit": ("v1 in 0 1\nx1 in 0 nope\n", "engine-error", "nope"),
-    "missing include": (".include nothere.sp\nv1 in 0 1\n", "engine-error", "nothere.sp"),
-    "unknown parameter": ("v1 in 0 1\nr1 in 0 {foo}\n", "engine-error", "foo"),
-    "unknown saved node": (".save v(nothere) v(in)\nv1 in 0 1\nr1 in 0 1\n", "engine-error", "v(nothere)"),
-    "only an unknown saved node": (".save v(nothere)\nv1 in 0 1\nr1 in 0 1\n", "engine-error", ""),
-    "two sources in parallel": ("v1 in 0 1\nv2 in 0 2\nr1 in 0 1\n", "aborted", "v"),
-    "logarithm of a negative": ("v1 in 0 1\nb1 out 0 v=ln(v(in)-2)\nr1 out 0 1\n", "aborted", "ln"),
-}
-
-
 @pytest.mark.parametrize("trap", TRAPS)
 def test_trap_decks_never_pass(ngspice, write_deck, trap):
     circuit, verdict, told = TRAPS[trap]
@@ -154,8 +118,8 @@ def test_engine_killed_by_another_hand(ngspice, write_deck):
     folder = write_deck(LONG)
 
     def kill() -> None:
-        _wait_for(lambda: (folder / "waveforms.raw").exists() and (folder / "waveforms.raw").stat().st_size > 20000)
-        for pid in _processes_in(folder):
+        wait_for(lambda: (folder / "waveforms.raw").exists() and (folder / "waveforms.raw").stat().st_size > 20000)
+        for pid in processes_in(folder):
             os.kill(pid, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
@@ -191,8 +155,8 @@ def test_no_engine_outlives_python(ngspice, write_deck, number):
     )
     try:
         raw = folder / "waveforms.raw"
-        assert _wait_for(lambda: raw.exists() and raw.stat().st_size > 20000)
-        assert _processes_in(folder)
+        assert wait_for(lambda: raw.exists() and raw.stat().st_size > 20000)
+        assert processes_in(folder)
         caller.send_signal(number)
         said, _ = caller.communicate(timeout=10)
     finally:
@@ -200,7 +164,7 @@ def test_no_engine_outlives_python(ngspice, write_deck, number):
         caller.communicate()
     if number == signal.SIGINT:
         assert said.split() == ["interrupted", "True", "True"]
-    assert _wait_for(lambda: not _processes_in(folder))
+    assert wait_for(lambda: not processes_in(folder))
 
 
 def test_start_up_files_of_the_user_have_no_effect(ngspice, write_deck, tmp_path, monkeypatch):
@@ -257,7 +221,7 @@ def test_bsim4_runs_on_one_thread(ngspice, write_deck):
 
     def count(_: object) -> None:
         nonlocal most
-        for pid in _processes_in(folder):
+        for pid in processes_in(folder):
             most = max(most, len(list(Path(f"/proc/{pid}/task").iterdir())))
 
     run_deck(folder, ngspice, end_time=5.0, timeout=0.8, progress=count)
