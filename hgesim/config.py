@@ -300,7 +300,7 @@ def idle_keys(section: str, values: Mapping[str, Any]) -> dict[str, str]:
             idle["betas"] = 'optimizer = "adam"'
         if values.get("carriers") is not None:
             idle["base"] = "no carriers"
-        if values.get("start") is not None:
+        if values.get("start") is not None and not digital:  # a digital update draws controls over range anew
             idle |= dict.fromkeys(("seed", "start_range"), "no start")
         if not values.get("restarts", 0) or digital:
             idle["patience"] = "restarts"
