@@ -3,14 +3,14 @@
 python examples/ladder.py OUTPUT_FOLDER [--bits 8 12] [--set section.key=value ...]
 
 The first rung is the laboratory's: network, dither and read-out are a circuit, Python does lock-in, loss and update
-once an epoch. On the next Python computes every block of the analog loop behind the read-out, step by step; then one block
-after the other becomes a circuit, until none is left. --bits adds the first rung with converters of so many bits, which
-sample 200,000 times a second. OUTPUT_FOLDER gets ladder.csv, ladder.png and a run folder, with its report, for each.
+once an epoch. On the next Python computes every block of the analog loop behind the read-out, step by step; then one
+block after the other becomes a circuit, until none is left. --bits adds the first rung with converters of so many bits,
+which sample 200,000 times a second. OUTPUT_FOLDER gets ladder.csv, ladder.png and a run folder, with report, for each.
 
-Gradient angle: median over the input cases, in degree, against the exact network; of what the lock-in measured on the
-first rung, of what the controls did on the others. Error: of the last epoch, time averages, root mean square. Energy is
-what the supplies gave the analog blocks; the computer and the converters are not in it. Processor time is that of
-simulator and Python together.
+Angles are medians over the input cases and over the epochs, in degree, against the exact descent of the loss of a case
+and of all: on the first rung of the gradients that the lock-in measured, on the others of the moves of the controls.
+The error is that of the last epoch, time averages, root mean square. Energy is what the supplies gave the analog blocks;
+the computer and the converters are not in it. Processor time is that of simulator and Python together.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ EXAMPLE = Path(__file__).parent / "xor.toml"
 CHAIN = ("loss", "coupler", "mixer", "lowpass", "integrator")  # in the order in which signals pass them
 DIGITAL = ("loop.update=digital", "loop.learning_rate=0.05")
 CONVERTERS = "converters.adc_bits={0} converters.dac_bits={0} converters.rate=200e3"
-COLUMNS = (
-    ("angle_deg", "gradient angle (°)", False),
-    ("error_v", "error at the end (mV rms)", True),
-    ("margin", "margin (% of the swing)", False),
-    ("processor_s", "processor time (s)", False),
-    ("energy_j", "energy of the analog blocks (µJ)", False),
-)
+COLUMNS = {
+    "angle_deg": "angle, a case (°)",
+    "epoch_angle_deg": "angle, an epoch (°)",
+    "error_v": "error at the end (mV rms)",
+    "margin": "margin (% of the swing)",
+    "processor_s": "processor time (s)",
+    "energy_j": "energy of analog blocks (µJ)",
+}
 SCALE = {"error_v": 1e3, "margin": 100.0, "energy_j": 1e6}
 
 
@@ -103,9 +104,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
 
     names = [row["rung"] for row in rows]
     figure, panels = pyplot.subplots(
-        1, len(COLUMNS), figsize=(13.5, 0.42 * len(rows) + 1.3), sharey=True, layout="constrained"
+        1, len(COLUMNS), figsize=(14.5, 0.42 * len(rows) + 1.3), sharey=True, layout="constrained"
     )
-    for axes, (key, label, logarithmic) in zip(panels, COLUMNS, strict=True):
+    for axes, (key, label) in zip(panels, COLUMNS.items(), strict=True):
         shown = [(k, SCALE.get(key, 1.0) * row[key]) for k, row in enumerate(rows) if row.get(key) is not None]
         colours = ["#0072b2" if rows[k].get("python") == "nothing" else "#d55e00" for k, _ in shown]
         axes.hlines(
@@ -114,9 +115,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         axes.scatter([v for _, v in shown], [k for k, _ in shown], c=colours, s=36, zorder=3)
         for k, value in shown:
             axes.annotate(f"{value:.3g}", (value, k), (6, 0), textcoords="offset points", va="center", fontsize=8)
-        if logarithmic:
-            axes.set_xscale("log")
-        axes.margins(x=0.28)
+        axes.margins(x=0.3)
         axes.set_title(label, fontsize=9)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
