@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hgesim.arguments import is_real
+from hgesim.arguments import check_positive, is_real
 from hgesim.circuit import BlockInstance, BondInstance, VoltageSource, electrode_net, site_net
 from hgesim.cosim.deck import Deck, read_deck
 from hgesim.cosim.functions import vector_name
@@ -17,6 +17,7 @@ from hgesim.engine import Engine, fill_folder, openvaf
 from hgesim.errors import RequestError, nearest
 from hgesim.netlist import DECK, write_files
 from hgesim.network import Hopping, Ohmic
+from hgesim.network.model import BOLTZMANN_EV
 from hgesim.units import spice_number
 
 __all__ = ["alteration", "deck_of", "node_of"]
@@ -81,8 +82,10 @@ def node_of(circuit: Any, name: str) -> str:
     raise RequestError("cosim.unknown-node", f'no net, electrode or site "{name}"', remedy=nearest(vector, nets))
 
 
-def alteration(circuit: Any, deck: Deck, name: str, value: float | Sequence[float], parameter: str | None) -> str:
-    """Return the command that changes a value.
+def alteration(
+    circuit: Any, deck: Deck, name: str, value: float | Sequence[float], parameter: str | None
+) -> tuple[str, ...]:
+    """Return the commands that change a value.
 
     Parameters
     ----------
@@ -91,7 +94,8 @@ def alteration(circuit: Any, deck: Deck, name: str, value: float | Sequence[floa
     deck : Deck
         What is simulated.
     name : str
-        A device of the deck, ``r.x1.r1`` inside a subcircuit; in a `Circuit` also an electrode or a bond or block.
+        A device of the deck, ``r.x1.r1`` inside a subcircuit, or a model; in a `Circuit` also an electrode, a bond, a
+        block, or ``"temperature"`` for that of its hopping bonds.
     value : float or sequence of float
         In SI units; a sequence for parameters such as ``sin``.
     parameter : str, optional
@@ -103,6 +107,8 @@ def alteration(circuit: Any, deck: Deck, name: str, value: float | Sequence[floa
         ``cosim.bad-value``, ``cosim.bad-name``, ``cosim.no-effect``, ``cosim.unknown-device``.
     """
     device = name.lower()
+    if isinstance(circuit, Circuit) and device == "temperature" and parameter is None:
+        return _temperature(circuit, deck, value)
     if isinstance(circuit, Circuit):
         device, value, parameter = _device(circuit, name, value, parameter)
     for text in (device, parameter or "x"):
@@ -117,8 +123,26 @@ def alteration(circuit: Any, deck: Deck, name: str, value: float | Sequence[floa
             place="alter",
             remedy="name it in sources, with a number" if wave[1].lower() == "external" else f'parameter="{wave[1]}"',
         )
+    if any(re.match(rf"\.model\s+{re.escape(device)}\s", text, re.IGNORECASE) for text in deck.lines):
+        if parameter is None:
+            raise RequestError("cosim.unknown-device", f"{name} is a model", place="alter", remedy="name a parameter")
+        return (f"altermod {device} {parameter.lower()} = {_shown(value)}",)
     target = device if parameter is None else f"@{device}[{parameter.lower()}]"
-    return f"alter {target} = {_shown(value)}"
+    return (f"alter {target} = {_shown(value)}",)
+
+
+def _temperature(circuit: Circuit, deck: Deck, value: Any) -> tuple[str, ...]:
+    """Return what changes the temperature of hopping: a parameter of the models of bonds and occupations."""
+    models = [
+        f"{name} kt" for name in ("hopbond", "occupation") if any(f".model {name} " in line for line in deck.lines)
+    ]
+    if Hopping not in circuit.laws or not models:
+        raise RequestError(
+            "cosim.unknown-device", "no hopping bond whose temperature could change", place="alter",
+            remedy="the network needs hopping bonds, the engine OSDI",
+        )  # fmt: skip
+    kelvin = check_positive(value, "cosim.bad-value", "temperature", "K")
+    return tuple(f"altermod {model} = {_shown(BOLTZMANN_EV * kelvin)}" for model in models)
 
 
 def _shown(value: Any) -> str:

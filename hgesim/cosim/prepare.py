@@ -30,6 +30,7 @@ def checked_sources(sources: Mapping[str | tuple[str, ...], PythonSource | float
         ``cosim.bad-source``.
     """
     found: Sources = {}
+    seen: list[str] = []
     for key, source in sources.items():
         names = tuple(name.lower() for name in ((key,) if isinstance(key, str) else key))
         if not isinstance(source, PythonSource) and not (is_real(source) and math.isfinite(source) and len(names) == 1):
@@ -37,8 +38,8 @@ def checked_sources(sources: Mapping[str | tuple[str, ...], PythonSource | float
                 "cosim.bad-source", f"{source!r}"[:60], place=", ".join(names), remedy="give a PythonSource or a number"
             )
         found[names] = source
-    flat = [name for names in found for name in names]
-    twice = [name for name in flat if flat.count(name) > 1]
+        seen += names
+    twice = [name for name in seen if seen.count(name) > 1]
     if twice:
         raise RequestError("cosim.bad-source", f'"{twice[0]}" is driven twice', place="sources")
     return found

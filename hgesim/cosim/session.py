@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -110,9 +112,10 @@ class Session:
     ) -> None:
         self.timeout = None if timeout is None else check_positive(timeout, "cosim.bad-timeout", "timeout", "s")
         engine = select_engine("shared")
-        self._temporary = tempfile.TemporaryDirectory(prefix="hgesim-session-") if folder is None else None
-        self.folder = Path(self._temporary.name if self._temporary else folder or "").absolute()
+        self.folder = Path(tempfile.mkdtemp(prefix="hgesim-session-") if folder is None else folder).absolute()
         self.folder.mkdir(parents=True, exist_ok=True)
+        if folder is None:
+            weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         circuit, start = circuit if isinstance(circuit, _Resumed) else _Resumed(circuit, Snapshot(0.0, {}))
         self._epoch = circuit.loop.timeline.epoch if isinstance(circuit, Design) else None
         self._circuit = circuit.circuit if isinstance(circuit, Design) else circuit
@@ -238,8 +241,9 @@ class Session:
         Parameters
         ----------
         name : str
-            A source that was given as a number; a device of the deck (``"r1"``, ``"r.x1.r1"`` inside a subcircuit). Of
-            an hgesim circuit also an electrode that a source drives, a bond (its conductance or rate), or a block.
+            A source that was given as a number; a device of the deck (``"r1"``, ``"r.x1.r1"`` inside a subcircuit) or a
+            model. Of an hgesim circuit also an electrode that a source drives, a bond (``"bond_3"``: its conductance or
+            rate), a block, or ``"temperature"``: that of hopping, in kelvin.
         value : float or sequence of float
             In SI units.
         parameter : str, optional
@@ -257,11 +261,11 @@ class Session:
                 raise RequestError("cosim.bad-value", repr(value)[:60], place=name, remedy="a finite number")
             self._ask("hold", name.lower(), float(value))  # type: ignore[arg-type]
             return
-        command = alteration(self._circuit, self._deck, name, value, parameter)
-        told = [line for line in self._ask("command", command) if any(word in line.lower() for word in _TROUBLE)]
-        if told:
-            raise RequestError("cosim.unknown-device", f"{name}: {told[0]}", place="alter")
-        self._altered.append(command)
+        for command in alteration(self._circuit, self._deck, name, value, parameter):
+            told = [line for line in self._ask("command", command) if any(word in line.lower() for word in _TROUBLE)]
+            if told:
+                raise RequestError("cosim.unknown-device", f"{name}: {told[0]}", place="alter")
+            self._altered.append(command)
 
     def state(self, item: PythonSource | Listener | str) -> Any:
         """Return the function of a source or listener as it is in the simulator's process; of a method, its object.
@@ -279,7 +283,8 @@ class Session:
             ``cosim.state-lost`` after a crash, and for objects that cannot be pickled.
         """
         driven = [(names, source) for names, source in self._sources.items() if isinstance(source, PythonSource)]
-        places = [(0, k) for k, (names, source) in enumerate(driven) if item is source or item in names]
+        name = item.lower() if isinstance(item, str) else None
+        places = [(0, k) for k, (names, source) in enumerate(driven) if item is source or name in names]
         places += [(1, k) for k, listener in enumerate(self._listeners) if item is listener]
         if not places:
             raise RequestError("cosim.unknown-function", f"{item!r}"[:60], remedy="a source or listener given here")

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from time import monotonic
 from typing import Any, NoReturn
 
 import numpy as np
@@ -20,7 +21,7 @@ from hgesim.cosim.rows import RawFile, plain_name, shown_name
 
 __all__ = ["Simulation", "serve"]
 
-_BLOCK = 4096  # rows between two writes to disk
+_BLOCK, _INTERVAL_S = 4096, 0.25  # rows and wall time between two writes to disk
 _NODES = "nodes.ic"
 _NODE_LINE = re.compile(r"^\.ic v\((\S+)\) = (\S+)", re.MULTILINE)
 
@@ -52,7 +53,7 @@ class Simulation:
         for command in ("destroy all", "remcirc") if self._used else ():
             self.engine.command(command, silent=True)
         self.job, self.offset, self._used, self.file = job, job.offset, True, None
-        self.rows, self.time = 0, job.offset
+        self.rows, self.time, self._write_at = 0, job.offset, monotonic() + _INTERVAL_S
         self.until: float | None = None
         self.columns: dict[str, int] = {}
         self._add_functions(job)
@@ -165,7 +166,7 @@ class Simulation:
                 self._start()
             for part in self.steps:
                 part.step(time, values)
-            if self.rows - self.file.rows >= _BLOCK:  # type: ignore[union-attr]
+            if self.rows - self.file.rows >= _BLOCK or monotonic() > self._write_at:  # type: ignore[union-attr]
                 self._write_rows()
         except BaseException:
             self._fail_by_user()
@@ -210,9 +211,13 @@ class Simulation:
             self.engine.stop_at(self.until)
 
     def _plan_pause(self, time: float) -> None:
-        """Have the simulator pause at a time: version 44 does so by itself, 39 needs a step there that it passes."""
+        """Have the simulator pause at a time: version 44 does so by itself, 39 needs a step there that it passes.
+
+        Next to a time at which it has to step for another reason it puts no second step, and misses the exact one.
+        """
         if self.engine.version >= 44:
             self.engine.command(f"stop when time = {time!r}", silent=True)
+            self.engine.command(f"stop when time > {time / CLOSE!r}", silent=True)
             return
         self.engine.command(f"stop when time > {time * CLOSE!r}", silent=True)
         if self.file:
@@ -224,6 +229,7 @@ class Simulation:
         block = np.column_stack([self.column(name, self.file.rows) for name in names])
         block[:, 0] += self.offset
         self.file.append(block)
+        self._write_at = monotonic() + _INTERVAL_S
 
     def _fail_by_user(self) -> NoReturn:
         """Tell of the exception at hand: its traceback goes to the log, its last line to the verdict."""
