@@ -1,16 +1,17 @@
 """From the laboratory's loop to the analog one, block by block, on the same device from the same start.
 
-python examples/ladder.py OUTPUT_FOLDER [--bits 8 12] [--set section.key=value ...]
+python examples/ladder.py OUTPUT_FOLDER [--bits 8 12] [--rungs 0 3 ...] [--set section.key=value ...]
 
 The first rung is the laboratory's: network, dither and read-out are a circuit, Python does lock-in, loss and update
 once an epoch. On the next Python computes every block of the analog loop behind the read-out, step by step; then one
 block after the other becomes a circuit, until none is left. --bits adds the first rung with converters of so many bits,
-which sample 200,000 times a second. OUTPUT_FOLDER gets ladder.csv, ladder.png and a run folder, with report, for each.
+which sample 200,000 times a second; --rungs takes only some, counted from 0. OUTPUT_FOLDER gets ladder.csv, ladder.png
+and a run folder, with its report, for each.
 
 Angles are medians over the input cases and over the epochs, in degree, against the exact descent of the loss of a case
 and of all: on the first rung of the gradients that the lock-in measured, on the others of the moves of the controls.
-The error is that of the last epoch, time averages, root mean square. Energy is what the supplies gave the analog blocks;
-the computer and the converters are not in it. Processor time is that of simulator and Python together.
+The error is that of the last epoch, time averages, root mean square. Energy is what the supplies gave the analog
+blocks; the computer and the converters are not in it. Processor time is that of simulator and Python together.
 """
 
 from __future__ import annotations
@@ -129,6 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--bits", nargs="*", type=int, default=[], help="add digital updates with such converters")
+    parser.add_argument("--rungs", nargs="+", type=int, help="only these, from 0")
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -138,6 +140,8 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|", flush=True)
     rows = []
     for number, (name, settings) in enumerate(rungs(given.bits).items()):
+        if given.rungs is not None and number not in given.rungs:
+            continue
         rows.append(climb(name, [*settings, *given.overrides], given.out / f"rung_{number}"))
         print(line(rows[-1]), flush=True)
     with (given.out / "ladder.csv").open("w", newline="", encoding="utf-8") as file:
