@@ -380,15 +380,12 @@ def test_temperature(tmp_path: Path, osdi_engine: Engine) -> None:
 
 
 def test_ladder(tmp_path: Path, shared_engine: Engine) -> None:
-    """The first rung, all blocks in Python and none: those two learn alike, and say what Python did."""
-    quick = ["network.dopants=6", "network.electrodes=5", "loop.seed=0", "circuit.technology=ideal", "loop.epochs=2"]
+    """All blocks in Python and none: they learn alike, and say what Python did."""
+    quick = ["network.dopants=6", "network.electrodes=5", "loop.seed=0", "circuit.technology=ideal", "loop.epochs=1"]
     words = [word for text in quick for word in ("--set", text)]
-    told = run_example("ladder", " ".join(["out --rungs 0 1 6", *words]), tmp_path)
-    assert "| digital update |" in told and "| all analog |" in told and told.count(" ms |") == 3
+    told = run_example("ladder", " ".join(["out --rungs 1 6", *words]), tmp_path)
+    assert "| loss to integrator in Python |" in told and "| all analog |" in told and told.count(" ms |") == 2
     rows = list(csv.DictReader((tmp_path / "out" / "ladder.csv").read_text().splitlines()))
-    assert [row["python"] for row in rows] == [
-        "lock-in, loss, threshold, update", "loss, coupler, mixer, lowpass, integrator", "nothing"
-    ]  # fmt: skip
-    digital, python, analog = (float(row["error_v"]) for row in rows)
-    assert abs(python - analog) < 0.1 * abs(digital - analog)
+    assert [row["python"] for row in rows] == ["loss, coupler, mixer, lowpass, integrator", "nothing"]
+    assert float(rows[0]["error_v"]) == pytest.approx(float(rows[1]["error_v"]), rel=0.02)
     assert (tmp_path / "out" / "ladder.png").stat().st_size > 20_000

@@ -21,11 +21,13 @@ from hgesim.experiment.folder import netlist_folder
 from hgesim.experiment.result import energy_figures, learning_figures
 from hgesim.experiment.watch import Status, Watch
 from hgesim.learning import DigitalUpdate, digital_history, measure_epoch
-from hgesim.loop import Channel, ComputedBlocks, DigitalLoop
+from hgesim.loop import Channel, ComputedBlocks, DigitalLoop, Timeline
 from hgesim.loop.digital import OUTPUT, control_source, dither_source
 from hgesim.netlist import DECK
 
 __all__ = ["DigitalAttempt", "MixedAttempt", "attempt_kind"]
+
+_LATE = 0.01  # of a ramp
 
 
 def attempt_kind(design: Design) -> type[Attempt]:
@@ -48,7 +50,8 @@ class MixedAttempt(Attempt):
         began = time.monotonic()
 
         def work() -> None:
-            for _ in session.every(line.epoch):
+            for pause in _pauses(line):
+                session.run(pause)
                 if watch is not None:
                     watch(Progress(session.time, line.stop, time.monotonic() - began, 2))
 
@@ -73,7 +76,8 @@ class DigitalAttempt(MixedAttempt):
         session = self._session()
 
         def work() -> None:
-            for epoch in session.every(loop.timeline.epoch):
+            for epoch, pause in enumerate(_pauses(loop.timeline)):
+                session.run(pause)
                 waves = session.waveforms()
                 here = update.take(measure_epoch(waves["time"], waves[f"v({OUTPUT})"], loop, network, epoch))
                 if isinstance(watch, Watch) and watch.tell is not None:
@@ -111,6 +115,11 @@ class DigitalAttempt(MixedAttempt):
             "at_limit": [c.net for c, there in zip(channels, limits, strict=True) if there],
         }
         return figures
+
+
+def _pauses(line: Timeline) -> list[float | None]:
+    """Return when to look after each epoch: a little into the ramp that follows, clear of its corner; last, the end."""
+    return [*(number * line.epoch + _LATE * line.ramp for number in range(1, line.epochs)), None]
 
 
 def _ran(session: Session, work: Callable[[], None]) -> RunResult:
