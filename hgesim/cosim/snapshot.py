@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hgesim.cosim.charges import charged_nodes
 from hgesim.cosim.deck import Deck, spice_value
 from hgesim.errors import RequestError
 from hgesim.units import spice_number
@@ -18,6 +19,7 @@ __all__ = ["Snapshot", "later"]
 
 _FORMAT = 1
 _CALL = re.compile(r"\b(sin|pulse|pwl|exp|sffm|am|trnoise|trrandom)\s*\(?([^()]*)\)?(.*)", re.IGNORECASE)
+_ALTERATION = re.compile(r"alter(mod)? @?[\w.#]+(\[\w+\])?( \w+)? = [-+.\de\[\] ]+")
 _DELAYS = {"sin": (3,), "pulse": (2,), "exp": (2, 4)}  # which numbers of a wave are times to wait
 # what holds more than the voltages of its nodes
 _MEMORIES = {"l": "an inductor", "k": "a coupling", "t": "a line", "o": "a line", "u": "a line", "y": "a line"}
@@ -62,9 +64,10 @@ class Snapshot:
             data = json.loads(path.read_text(encoding="ascii"))
             if data.pop("format_version") != _FORMAT:
                 raise ValueError
-            made = cls(float(data["time"]), data["nodes"], tuple(data["altered"]), data["held"])
-            numbers = [made.time, *made.nodes.values(), *made.held.values()]
-            if not all(math.isfinite(value) for value in numbers):
+            made = cls(float(data["time"]), data["nodes"], tuple(map(str, data["altered"])), data["held"])
+            if not all(map(_ALTERATION.fullmatch, made.altered)):  # no other command comes in by a file
+                raise ValueError
+            if not all(map(math.isfinite, (made.time, *made.nodes.values(), *made.held.values()))):
                 raise ValueError
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise RequestError("cosim.bad-snapshot", "no file that Session.save wrote", place=str(path)) from None
@@ -72,7 +75,7 @@ class Snapshot:
 
 
 def later(deck: Deck, snapshot: Snapshot) -> Deck:
-    """Return a deck whose time 0 is a snapshot's time: sources ahead, every node where it was.
+    """Return a deck whose time 0 is a snapshot's time: sources ahead, every node that holds charge where it was.
 
     Raises
     ------
@@ -84,9 +87,8 @@ def later(deck: Deck, snapshot: Snapshot) -> Deck:
     if snapshot.time >= deck.stop:
         raise RequestError("cosim.bad-snapshot", f"{snapshot.time:g} s is not before {deck.stop:g} s", place="start")
     lines = [_later(line, snapshot.time) for line in deck.lines if not line.lower().startswith(".ic")]
-    # a node with # or $ is inside a device, and follows from the others
-    nodes = {name: value for name, value in snapshot.nodes.items() if not set(name) & set("#$")}
-    lines += [f".ic v({name})={spice_number(value)}" for name, value in nodes.items()]
+    charged = charged_nodes(deck.lines) & snapshot.nodes.keys()
+    lines += [f".ic v({name})={spice_number(snapshot.nodes[name])}" for name in sorted(charged)]
     words = deck.analysis.split()
     words[2] = spice_number(deck.stop - snapshot.time)
     analysis = " ".join(word for word in words if word.lower() != "uic")
@@ -96,6 +98,8 @@ def later(deck: Deck, snapshot: Snapshot) -> Deck:
 def _later(line: str, seconds: float) -> str:
     """Return a line as it has to be for a clock that starts `seconds` later."""
     kind = line[0].lower()
+    if kind == "*":
+        return line
     if kind in _MEMORIES:
         raise _no_resume(line, f"{_MEMORIES[kind]} keeps what node voltages do not tell")
     if kind in "vi":
