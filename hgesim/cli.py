@@ -97,6 +97,7 @@ def netlist(
     from hgesim.experiment.folder import claim_folder
 
     experiment = Experiment.from_file(config, _settings(overrides, engine))
+    experiment.design.refuse_python("a deck alone", update=False)
     if out is None:
         print(experiment.design.netlist(dialect or "osdi"), end="")
         return

@@ -7,9 +7,9 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from hgesim.arguments import check_kind
 from hgesim.config_fields import (
@@ -35,6 +35,7 @@ from hgesim.nonideal_config import NonidealConfig
 __all__ = [
     "CircuitConfig",
     "Config",
+    "ConvertersConfig",
     "EngineConfig",
     "LoopConfig",
     "NetworkConfig",
@@ -120,6 +121,13 @@ class LoopConfig(Section):
     """The learning loop.
 
     * ``rule`` of learning, and ``loss``: ``mse`` (the error squared) or ``hinge`` (only that on the wrong side).
+    * ``update``: ``analog``, or ``digital``: lock-in, loss and the update of the controls once an epoch are Python
+      (`hgesim.loop.DigitalLoop`; engine ``shared`` unless another is given). Then ``loss`` may be ``correlation``, and
+      there are ``lock_in`` (``in-phase`` or ``magnitude``), ``optimizer`` (``gradient-descent``, ``momentum`` or
+      ``adam``) with ``learning_rate`` (V an epoch for adam, 30 mV where not given; for the others V^2 over the unit of
+      the loss, 0.05 and 0.02, of the correlation 1e-3 and 1e-4), ``momentum`` and ``betas``; ``stop_loss`` (a loss at
+      which the run ends; 0.1 of the correlation, never of the others) and ``clip`` (A, an output beyond which controls
+      are drawn anew; by default where the read-out bends). ``control_range`` clips controls and threshold.
     * Start: ``start`` (V, one for each control), else drawn by ``seed`` within plus and minus ``start_range`` (V);
       ``threshold_start`` (V). Both as in the result's ``continue_with`` go on from where a run ended.
     * `hgesim.loop.LoopSettings`: ``rate`` (relative; 0 disconnects the integrators), ``slowness`` (integrator time
@@ -137,7 +145,15 @@ class LoopConfig(Section):
     """
 
     rule: Literal["homodyne"] = "homodyne"
-    loss: Literal["mse", "hinge"] = "mse"
+    loss: Literal["mse", "hinge", "correlation"] = "mse"
+    update: Literal["analog", "digital"] = "analog"
+    lock_in: Literal["in-phase", "magnitude"] = "in-phase"
+    optimizer: Literal["gradient-descent", "momentum", "adam"] = "adam"
+    learning_rate: Number | None = None
+    momentum: Number = 0.9
+    betas: tuple[Number, ...] = Field(default=(0.9, 0.999), strict=False)
+    stop_loss: Number | None = None
+    clip: Ampere | None = None
     seed: int = Field(default=0, ge=0)
     start_range: Volt = Field(default=0.6, ge=0)
     start: tuple[Volt, ...] | None = Field(default=None, strict=False)
@@ -170,7 +186,8 @@ class CircuitConfig(Section):
     ``technology`` of all blocks, ``area`` (of the gate of every foundry transistor, relative to what is drawn: matching
     is bought with it) and ``temperature`` (K); ``readout``, ``loss``, ``hinge`` (with ``loop.loss = "hinge"``
     only), ``coupler``, ``mixer``, ``lowpass`` and ``integrator`` each name another technology, a variant such as
-    ``gf180_chopper`` (``circuits/gf180/mixer_chopper.sp``) or a subcircuit file, relative to the configuration.
+    ``gf180_chopper`` (``circuits/gf180/mixer_chopper.sp``), a subcircuit file, relative to the configuration, or (not
+    ``readout``) ``python``: Python computes it while the simulator runs (engine ``shared`` unless another is given).
     """
 
     technology: Name = "gf180"
@@ -191,13 +208,30 @@ class CircuitConfig(Section):
         return {kind: value for kind in kinds if (value := getattr(self, kind)) is not None}
 
 
+class ConvertersConfig(Section):
+    """Converters at every crossing between the circuit and Python (`hgesim.loop.Converters`); ideal where not given.
+
+    ``adc_bits`` and ``dac_bits`` (resolution), ``adc_range`` and ``dac_range`` (V, plus and minus; 1.65 V where only
+    bits are given), ``rate`` (Hz, of the one clock of both; every step of the simulator where not given), ``jitter``
+    (s, standard deviation of the moment of a sample) and its ``seed``.
+    """
+
+    adc_bits: int | None = None
+    adc_range: Volt | None = None
+    dac_bits: int | None = None
+    dac_range: Volt | None = None
+    rate: Hertz | None = None
+    jitter: Second = 0.0
+    seed: int = Field(default=0, ge=0)
+
+
 class EngineConfig(Section):
     """The simulator.
 
-    ``name`` (``ngspice``, or ``shared``: libngspice in a process of hgesim's), ``timeout`` (s of wall time for one transient: each
-    repeat and restart has as much again), ``dialect`` of the hopping bonds (``auto``: what the engine can), ``steps_per_cycle`` (time
-    steps in a cycle of the highest carrier; 20 is safe), ``repeats`` (how often a transient in which the simulator gave
-    up is repeated with a step shorter by a sixth).
+    ``name`` (``ngspice``, or ``shared``: libngspice in a process of hgesim's), ``timeout`` (s of wall time for one
+    transient: each repeat and restart has as much again), ``dialect`` of the hopping bonds (``auto``: what the engine
+    can), ``steps_per_cycle`` (time steps in a cycle of the highest carrier; 20 is safe), ``repeats`` (how often a
+    transient in which the simulator gave up is repeated with a step shorter by a sixth).
     """
 
     name: Name = "ngspice"
@@ -208,14 +242,30 @@ class EngineConfig(Section):
 
 
 class Config(Section):
-    """All settings of a run."""
+    """All settings of a run; where Python plays a part, ``engine.name`` is ``shared`` unless another is given."""
 
     network: NetworkConfig = NetworkConfig()
     task: TaskConfig = TaskConfig()
     loop: LoopConfig = LoopConfig()
     circuit: CircuitConfig = CircuitConfig()
+    converters: ConvertersConfig = ConvertersConfig()
     nonideal: NonidealConfig = NonidealConfig()
     engine: EngineConfig = EngineConfig()
+
+    @model_validator(mode="after")
+    def _choose_engine(self) -> Self:
+        if self.has_python and "name" not in self.engine.model_fields_set:
+            object.__setattr__(self, "engine", self.engine.model_copy(update={"name": "shared"}))
+        return self
+
+    @property
+    def has_python(self) -> bool:
+        """Tell whether Python plays a part of the machine while it runs."""
+        return self.loop.update == "digital" or "python" in self.circuit.choices.values()
+
+
+_ANALOG_KEYS = ("rate", "slowness", "decay", "threshold_dither", "reference", "reference_shape", "reference_phase")
+_DIGITAL_KEYS = ("lock_in", "optimizer", "learning_rate", "momentum", "betas", "stop_loss", "clip")
 
 
 def idle_keys(section: str, values: Mapping[str, Any]) -> dict[str, str]:
@@ -224,7 +274,7 @@ def idle_keys(section: str, values: Mapping[str, Any]) -> dict[str, str]:
     Parameters
     ----------
     section : str
-        ``network`` or ``loop``; other sections have none.
+        ``network``, ``loop`` or ``converters``; other sections have none.
     values : mapping
         Of the section; what is not there has its default.
     """
@@ -234,12 +284,25 @@ def idle_keys(section: str, values: Mapping[str, Any]) -> dict[str, str]:
             idle |= dict.fromkeys(("permittivity", "screening", "counter_dopants"), "coulomb = true")
         if values.get("levers", "kernel") == "kernel":
             idle["electrode_width"] = 'levers = "laplace"'
+    if section == "converters" and not values.get("jitter", 0.0):
+        idle["seed"] = "jitter"
     if section == "loop":
+        digital = values.get("update", "analog") == "digital"
+        idle |= (
+            dict.fromkeys(_ANALOG_KEYS, 'update = "analog"')
+            if digital
+            else dict.fromkeys(_DIGITAL_KEYS, 'update = "digital"')
+        )
+        optimizer = values.get("optimizer", "adam")
+        if digital and optimizer != "momentum":
+            idle["momentum"] = 'optimizer = "momentum"'
+        if digital and optimizer != "adam":
+            idle["betas"] = 'optimizer = "adam"'
         if values.get("carriers") is not None:
             idle["base"] = "no carriers"
-        if values.get("start") is not None:
+        if values.get("start") is not None and not digital:  # a digital update draws controls over range anew
             idle |= dict.fromkeys(("seed", "start_range"), "no start")
-        if not values.get("restarts", 0):
+        if not values.get("restarts", 0) or digital:
             idle["patience"] = "restarts"
     return idle
 

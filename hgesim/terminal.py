@@ -46,11 +46,10 @@ class Live:
 
         at = status.progress
         rate = f"{show_quantity(at.simulated_s / at.wall_s, 's')}/s" if at.wall_s > 0 and at.simulated_s > 0 else ""
-        loss = (
-            f"epoch {status.epoch}/{status.epochs}  loss {show_quantity(status.loss**0.5, 'V')} rms"
-            if status.loss is not None
-            else ""
-        )
+        loss = ""
+        if status.loss is not None:
+            shown = f"{show_quantity(status.loss**0.5, 'V')} rms" if status.unit == "V^2" else f"{status.loss:.3g}"
+            loss = f"epoch {status.epoch}/{status.epochs}  loss {shown}"
         time = f"{show_quantity(at.simulated_s, 's')} of {show_quantity(at.end_s, 's')}"
         if status.attempt:
             time = f"start {status.attempt + 1}: {time}"

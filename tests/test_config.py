@@ -83,7 +83,12 @@ def test_overrides_beat_the_file_and_the_last_one_wins(load: Load) -> None:
     [
         ("[lop]\nrate = 1", "config.unknown-key", "config", 'did you mean "loop"?'),
         ("[loop]\nrat = 1", "config.unknown-key", "[loop]", 'did you mean "rate"?'),
-        ("[nonsense]", "config.unknown-key", "config", "one of: circuit, engine, loop, network, nonideal, task"),
+        (
+            "[nonsense]",
+            "config.unknown-key",
+            "config",
+            "one of: circuit, converters, engine, loop, network, nonideal, task",
+        ),
         ("loop = 3", "config.bad-value", "loop", "section"),
         ("[loop]\nramp = nan", "units.not-finite", "loop.ramp", "nan"),
         ("[loop]\nramp = inf", "units.not-finite", "loop.ramp", "inf"),

@@ -377,3 +377,15 @@ def test_temperature(tmp_path: Path, osdi_engine: Engine) -> None:
     assert float(found["77"][0].rstrip("%")) == pytest.approx(float(before.rstrip("%")), abs=2)
     assert found["77"][2] == found["77"][0] and found["120"][2] == found["120"][0] != found["77"][0]
     assert (tmp_path / "temperature.png").stat().st_size > 20_000
+
+
+def test_ladder(tmp_path: Path, shared_engine: Engine) -> None:
+    """All blocks in Python and none: they learn alike, and say what Python did."""
+    quick = ["network.dopants=6", "network.electrodes=5", "loop.seed=0", "circuit.technology=ideal", "loop.epochs=1"]
+    words = [word for text in quick for word in ("--set", text)]
+    told = run_example("ladder", " ".join(["out --rungs 1 6", *words]), tmp_path)
+    assert "| loss to integrator in Python |" in told and "| all analog |" in told and told.count(" ms |") == 2
+    rows = list(csv.DictReader((tmp_path / "out" / "ladder.csv").read_text().splitlines()))
+    assert [row["python"] for row in rows] == ["loss, coupler, mixer, lowpass, integrator", "nothing"]
+    assert float(rows[0]["error_v"]) == pytest.approx(float(rows[1]["error_v"]), rel=0.02)
+    assert (tmp_path / "out" / "ladder.png").stat().st_size > 20_000

@@ -11,6 +11,7 @@ from hgesim.blocks.catalogue import (
     circuits_folder,
     get_block,
 )
+from hgesim.blocks.computed import PYTHON, PYTHON_KINDS
 from hgesim.blocks.kinds import CHOP, KINDS, TECHNOLOGIES, Kind, Technology
 from hgesim.blocks.rewrite import enlarged, leaky
 from hgesim.blocks.size import Size, block_size
@@ -20,6 +21,8 @@ __all__ = [
     "CHOP",
     "CONTRACT",
     "KINDS",
+    "PYTHON",
+    "PYTHON_KINDS",
     "TECHNOLOGIES",
     "Block",
     "Cell",

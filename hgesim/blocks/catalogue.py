@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hgesim.blocks.computed import PYTHON, PYTHON_KINDS
 from hgesim.blocks.kinds import CHOP, KINDS, TECHNOLOGIES, Kind
 from hgesim.blocks.spice import Subckt, foundry, header_of, instances, model_names, read_subckts, transistors_of
 from hgesim.errors import HgeError, RequestError, nearest
@@ -114,15 +115,18 @@ def get_block(kind: str, technology: str) -> Block:
     kind : str
         One of `KINDS`.
     technology : str
-        One of `TECHNOLOGIES`, or ``<technology>_<variant>``: the file ``circuits/<technology>/<kind>_<variant>.sp``.
+        One of `TECHNOLOGIES`, or ``<technology>_<variant>``: the file ``circuits/<technology>/<kind>_<variant>.sp``; or
+        ``"python"``, the interface of a block that Python computes.
 
     Raises
     ------
     RequestError
         ``blocks.unknown-kind`` or ``blocks.unknown-technology`` with the nearest match, ``blocks.unknown-variant`` with
-        the variants that the technology has.
+        the variants that the technology has, ``blocks.no-python`` for a kind that Python cannot play.
     """
     known = _known_kind(kind)
+    if technology == PYTHON:
+        return _python_block(known.name)
     if isinstance(technology, str) and technology in TECHNOLOGIES:
         return _library_block(known.name, technology)
     files = _variants(known.name)
@@ -137,7 +141,7 @@ def get_block(kind: str, technology: str) -> Block:
     raise RequestError(
         "blocks.unknown-technology",
         f'there is no technology "{technology}"',
-        remedy=nearest(str(technology), [*TECHNOLOGIES, *files]),
+        remedy=nearest(str(technology), [*TECHNOLOGIES, PYTHON, *files]),
     )
 
 
@@ -154,6 +158,18 @@ def _variants(kind: str) -> dict[str, Path]:
 def _library_block(kind: str, technology: str) -> Block:
     plain = circuits_folder() / technology / f"{kind}.sp"
     return block_from_file(plain if technology in TECHNOLOGIES else _variants(kind)[technology], kind)
+
+
+@cache
+def _python_block(kind: str) -> Block:
+    if kind not in PYTHON_KINDS:
+        raise RequestError(
+            "blocks.no-python",
+            f"Python cannot play a {kind}",
+            place=f"circuit.{kind}",
+            remedy=f"it plays {', '.join(PYTHON_KINDS)}",
+        )
+    return block_from_file(circuits_folder() / PYTHON / f"{kind}.sp", kind)
 
 
 def block_from_file(path: str | Path, kind: str) -> Block:

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from hgesim.blocks import KINDS, TECHNOLOGIES, Block, Size, all_subckts, block_size, enlarged, get_block
-from hgesim.circuit import BlockInstance, electrode_net
+from hgesim.blocks import KINDS, PYTHON, TECHNOLOGIES, Block, Size, all_subckts, block_size, enlarged, get_block
+from hgesim.circuit import BlockInstance
 from hgesim.design.circuit import Circuit, Transient
 from hgesim.design.expand import network_elements
 from hgesim.design.start import held_start
 from hgesim.errors import RequestError, nearest
 from hgesim.loop import HomodyneLoop
-from hgesim.loop.wiring import DRIVE, ERROR, TARGET, THRESHOLD
 from hgesim.network import Gf180Nmos, Network
 from hgesim.nonideal import CORNERS, NOISE_STEPS, Nonideal, damaged, deviate
 
@@ -142,11 +141,7 @@ class Design:
             probes=tuple(
                 dict.fromkeys(
                     [
-                        *(channel.net for channel in loop.channels(network)),
-                        ERROR,
-                        TARGET,
-                        *(electrode_net(network.electrode_labels[i]) for i in network.inputs),
-                        *DRIVE,
+                        *_nets(loop.signals(network)),
                         *(f"i(v_{rail}_{kind})" for kind in sorted(blocks) for rail in ("vp", "vn")),
                         *self.probes,
                     ]
@@ -156,8 +151,41 @@ class Design:
             temperature=self.temperature,
             bond_temperature=network.temperature,
             corner=CORNERS[self.nonideal.corner],
-            remarks=(f"Not ideal: {self.nonideal}.",) if self.nonideal else (),
+            remarks=self._remarks(),
         )
+
+    def _remarks(self) -> tuple[str, ...]:
+        said = (
+            [f"Computed by Python, so not in this deck: {', '.join(self.python_parts)}."] if self.python_parts else []
+        )
+        return (*said, *([f"Not ideal: {self.nonideal}."] if self.nonideal else []))
+
+    def refuse_python(self, what: str, *, update: bool = True) -> None:
+        """Refuse a design in which Python plays a part, for something that knows of none.
+
+        Parameters
+        ----------
+        what : str
+            That thing.
+        update : bool
+            Whether a digital update is in the way too, or computed blocks only.
+
+        Raises
+        ------
+        RequestError
+            ``design.has-python``.
+        """
+        blocks = [kind for kind, name in self.technology.items() if name == PYTHON]
+        parts = list(self.python_parts) if update else blocks
+        if parts:
+            place = f"circuit.{blocks[0]}" if blocks else "loop.update"
+            remedy = "set it to another technology" if blocks else 'set it to "analog"'
+            raise RequestError(
+                "design.has-python",
+                f"{what} knows nothing of what Python computes",
+                place=place,
+                remedy=remedy,
+            )
 
     def _refuse_corner(self) -> None:
         """Refuse a corner that changes nothing, or the device: the exact solution knows typical transistors only."""
@@ -187,22 +215,17 @@ class Design:
     @property
     def signals(self) -> dict[str, Any]:
         """Return which stored net plays which part: what results and reports look waveforms up by."""
-        channels = self.loop.channels(self.network)
-        return {
-            "error": ERROR,
-            "target": TARGET,
-            "threshold": THRESHOLD,
-            "controls": {c.name: c.net for c in channels if c.net != THRESHOLD},
-            "inputs": {
-                label: electrode_net(label) for label in (self.network.electrode_labels[i] for i in self.network.inputs)
-            },
-            "mixer_input": list(DRIVE),
-        }
+        return self.loop.signals(self.network)
 
     @property
     def technology(self) -> dict[str, str]:
         """Return the technology of each kind of block."""
         return {kind: block.technology for kind, block in self.blocks.items()}
+
+    @property
+    def python_parts(self) -> tuple[str, ...]:
+        """Return what Python plays while the simulator runs: parts of a digital loop, kinds of blocks."""
+        return (*self.loop.python_parts, *(kind for kind, name in self.technology.items() if name == PYTHON))
 
     @property
     def sizes(self) -> dict[str, Size]:
@@ -220,7 +243,16 @@ class Design:
 
     def _canonical(self) -> tuple[Any, ...]:
         blocks = sorted((kind, block.subckt, all_subckts([block])) for kind, block in self.blocks.items())
-        given = (self.network.digest, self.loop, blocks, self.probes, self.site_capacitance, self.temperature)
+        given: tuple[Any, ...] = (
+            self.network.digest,
+            self.loop,
+            blocks,
+            self.probes,
+            self.site_capacitance,
+            self.temperature,
+        )
+        if not self.loop.converters.ideal:
+            given = (*given, self.loop.converters)
         return (*given, self.nonideal) if self.nonideal else given
 
     def __hash__(self) -> int:
@@ -296,3 +328,12 @@ class Design:
         from hgesim.netlist import write_deck
 
         return write_deck(self.circuit, dialect)
+
+
+def _nets(signals: Mapping[str, Any]) -> list[str]:
+    """Return the nets of `signals` in the order in which they are stored: controls and threshold first."""
+    parts = ("controls", "threshold", "error", "output", "target", "inputs", "mixer_input")
+    found: list[str] = []
+    for value in (signals[part] for part in parts if part in signals):
+        found += value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
+    return found

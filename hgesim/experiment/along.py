@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgesim.config import Config, counting_keys, parse_config
-from hgesim.errors import RequestError
+from hgesim.errors import HgeError, RequestError
 from hgesim.experiment.build import make_loop
 from hgesim.experiment.folder import RESULT, write_json
 from hgesim.experiment.run import Run
-from hgesim.learning import Trajectory, learning_trajectory
+from hgesim.learning import DigitalUpdate, Trajectory, digital_gradients, learning_trajectory
 from hgesim.learning.trajectory import PARTS
-from hgesim.loop import HomodyneLoop, Scales, Task
+from hgesim.loop import DigitalLoop, HomodyneLoop, Scales, Task
 from hgesim.network import Network, read_network
 
-__all__ = ["along_figures", "measure_along", "stored_loop"]
+__all__ = ["along_figures", "digital_along", "measure_along", "stored_loop"]
 
 FloatArray = NDArray[np.float64]
 
@@ -81,6 +81,52 @@ def along_figures(
             "epoch_angle_deg": {part: _plain(angles) for part, angles in wholes.items()},
             "move": np.linalg.norm(found.epoch_moves[:, :-1], axis=1),
             "slope": np.linalg.norm(found.gradients[:, :-1], axis=1),
+        },
+    }
+
+
+def digital_along(update: DigitalUpdate, network: Network) -> dict[str, Any]:
+    """Return what ``gradient_along`` of the result of a digital update holds: the same keys, of measured gradients.
+
+    ``window``: the derivatives of the output by the controls that the lock-in read in a case, ``epoch``: the gradient
+    of the loss that the controls then followed, each against the exact one at the same controls; ``measured`` says so.
+
+    Parameters
+    ----------
+    update : DigitalUpdate
+        A run of it.
+    network : Network
+        The device.
+    """
+    try:
+        found = digital_gradients(update, network)
+    except HgeError as error:
+        return {"of": "loss", "measured": "lock-in", "reason": str(error)}
+    cases = {"controls": found.case_angles}
+    wholes = {part: found.loss_angles[:, number] for number, part in enumerate(PARTS)}
+    count = len(found.slopes)
+    return {
+        "of": "loss",
+        "measured": "lock-in",
+        "reason": "",
+        "unit": {"angle_deg": "degree", "relative_error": "1", "move": "V", "slope": f"{update.loop.loss_unit}/V"},
+        "window": {
+            "counted": found.case_angles.size,
+            "of": found.case_angles.size,
+            **_medians({part: angles.ravel() for part, angles in cases.items()}),
+        },
+        "epoch": {
+            "counted": count,
+            "of": count,
+            "downhill": int((wholes["controls"] < 90).sum()),
+            **_medians(wholes),
+        },
+        "history": {
+            "window_angle_deg": {part: _plain(angles) for part, angles in cases.items()},
+            "counted": np.ones_like(found.case_angles, dtype=bool).tolist(),
+            "epoch_angle_deg": {part: _plain(angles) for part, angles in wholes.items()},
+            "move": found.moves,
+            "slope": found.slopes,
         },
     }
 
@@ -177,6 +223,13 @@ def measure_along(folder: str | Path) -> Run:
             "run.not-valid", f"the verdict is {run.verdict}", place=place, remedy="give the folder of a valid run"
         )
     loop, network = stored_loop(run)
+    if isinstance(loop, DigitalLoop):
+        raise RequestError(
+            "gradient.digital",
+            "the gradients of a digital update are in its result already",
+            place=place,
+            remedy="see gradient_along in result.json",
+        )
     nets = [channel.net for channel in loop.channels(network)]
     try:
         waves = run.waveforms()

@@ -12,7 +12,7 @@ import numpy as np
 
 from hgesim.config import Config
 from hgesim.design import CaseSweep, Design, network_bench
-from hgesim.engine import Engine, Progress, RunResult, Verdict, fill_folder, read_raw, run_deck
+from hgesim.engine import Engine, Progress, RawData, RunResult, Verdict, fill_folder, read_raw, run_deck
 from hgesim.errors import HgeError
 from hgesim.experiment.along import along_figures
 from hgesim.experiment.folder import netlist_folder
@@ -28,6 +28,8 @@ __all__ = ["Attempt"]
 _TWIN_TOLERANCE = 1e-3
 # A run that begins elsewhere is another run: 2 mV is less than the dither and more than any start servo's error.
 _START_TOLERANCE = 2e-3
+
+Judge = Callable[[RawData], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -70,25 +72,37 @@ class Attempt:
         shutil.rmtree(self.folder / "netlist", ignore_errors=True)
         for name in ("waveforms.nc", "engine.log"):  # those of an attempt given up are not this one's
             (self.folder / name).unlink(missing_ok=True)
-        deck_folder = netlist_folder(self.design, self.folder / "netlist", self.dialect)
-        end = self.design.loop.timeline.stop
-        ran = run_deck(deck_folder, self.engine, end_time=end, timeout=self.config.engine.timeout, progress=watch)
+        ran, judge = self.simulate(watch)
         result = run_figures(self.design, ran)
         if ran.raw.is_file() and ran.points > 1:
-            result |= self._read(ran)
+            result |= self._read(ran, judge)
         if result["verdict"] == Verdict.OK:
             result |= self._check_network(result)
         if ran.log.is_file():
             shutil.copyfile(ran.log, self.folder / "engine.log")
         return result
 
-    def _read(self, ran: RunResult) -> dict[str, Any]:
+    def simulate(self, watch: Callable[[Progress], None] | None) -> tuple[RunResult, Judge]:
+        """Write the netlist and run it; return what came of it, and what works out the figures of a valid transient."""
+        deck_folder = netlist_folder(self.design, self.folder / "netlist", self.dialect)
+        end = self.design.loop.timeline.stop
+        ran = run_deck(deck_folder, self.engine, end_time=end, timeout=self.config.engine.timeout, progress=watch)
+        return ran, self.judged
+
+    def _read(self, ran: RunResult, judge: Judge) -> dict[str, Any]:
         """Store the waveforms if they are wanted, and score them if the run is valid."""
         raw = read_raw(ran.raw)
         if self.waveforms:
             save_waveforms(raw, self.folder / "waveforms.nc", meanings(self.design.signals))
         if ran.verdict != Verdict.OK:
             return {}
+        figures = judge(raw)
+        if figures.get("verdict", Verdict.OK) == Verdict.OK:
+            ran.raw.unlink()
+        return figures
+
+    def judged(self, raw: RawData) -> dict[str, Any]:
+        """Return the figures of a valid transient: what it took, and what was learnt."""
         figures = energy_figures(self.design, raw)
         loop, network = self.design.loop, self.design.network
         channels = loop.channels(network)
@@ -96,6 +110,7 @@ class Attempt:
         columns = raw.columns(["time", *(f"v({net})" for net in nets)])
         time, signals = columns["time"], {net: columns[f"v({net})"] for net in nets}
         tolerance = _START_TOLERANCE + self.design.nonideal.size("control_step") / 2
+        tolerance += loop.converters.dac.step / 2
         wrong = [
             f"{c.name} at {signals[c.net][0]:.4g} V instead of {c.start:.4g} V"
             for c in channels
@@ -114,7 +129,6 @@ class Attempt:
             figures["gradient_along"] = along_figures(time, signals, loop, network)
         except HgeError as error:  # a setting the run passed through, which the exact solver cannot do: the run is good
             figures["gradient_along"] = {"of": "loss", "reason": str(error)}
-        ran.raw.unlink()
         return figures
 
     def _check_network(self, result: dict[str, Any]) -> dict[str, Any]:

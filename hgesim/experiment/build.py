@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from pathlib import Path
 
 from hgesim.blocks import Block, block_from_file
@@ -10,6 +11,7 @@ from hgesim.blocks.transfer import CONTRACT
 from hgesim.config import (
     CircuitConfig,
     Config,
+    ConvertersConfig,
     LoopConfig,
     NetworkConfig,
     NonidealConfig,
@@ -20,9 +22,15 @@ from hgesim.config import (
 from hgesim.design import Design, block_set
 from hgesim.errors import RequestError
 from hgesim.loop import (
+    Clock,
+    Converter,
+    Converters,
+    DigitalLoop,
+    DigitalSettings,
     Draw,
     HomodyneLoop,
     LoopSettings,
+    Optimizer,
     Scales,
     Task,
     Timeline,
@@ -39,7 +47,16 @@ from hgesim.network import DiscParameters, Network, dopant_disc, read_network
 from hgesim.nonideal import Nonideal, preset_sizes
 from hgesim.seeds import generator
 
-__all__ = ["build_design", "build_network", "build_task", "draw_start", "located", "make_loop"]
+__all__ = [
+    "build_design",
+    "build_network",
+    "build_task",
+    "draw_redraw",
+    "draw_start",
+    "located",
+    "make_converters",
+    "make_loop",
+]
 
 _FILE_ENDINGS = (".sp", ".cir", ".sub", ".subckt", ".inc")
 _DRAWN = ("training", "test", "seed")
@@ -51,6 +68,13 @@ _TASK_KEYS: dict[str, tuple[str, ...]] = {
     "classes": ("file", "accuracy"),
 }
 _SLOWNESS_PER_CASE = 4.0
+# Learning rates of a digital update, by whether the loss is the correlation's: on exact devices they learn gates.
+_RATES = {
+    False: {"gradient-descent": 0.05, "momentum": 0.02, "adam": 0.03},
+    True: {"gradient-descent": 1e-3, "momentum": 1e-4, "adam": 0.03},
+}
+_STOP_CORRELATION = 0.1  # as in the laboratory: a correlation of 1 and a wide separation leave 0.095
+_CONVERTER_RANGE = 1.65
 _DISC_KEYS = (
     *(
         "dopants",
@@ -139,7 +163,7 @@ def _drawn(seed: int, parameters: DiscParameters) -> Network:
     return dopant_disc(seed, parameters)
 
 
-def _refuse_idle(section: str, config: NetworkConfig | LoopConfig) -> None:
+def _refuse_idle(section: str, config: NetworkConfig | LoopConfig | ConvertersConfig) -> None:
     """Refuse a key that is given and does nothing."""
     for key, needed in idle_keys(section, config.model_dump()).items():
         if key in config.model_fields_set and getattr(config, key) is not None:
@@ -219,7 +243,8 @@ def make_loop(config: Config, network: Network, task: Task) -> HomodyneLoop:
             place="loop.start_range",
             remedy=f"at most {CONTRACT.integrator_limit:g} V, which is what the integrators reach",
         )
-    plan = _plan(values, len(network.controls) + 1, config.engine.steps_per_cycle)
+    digital = values.update == "digital"
+    plan = _plan(values, len(network.controls) + (not digital), config.engine.steps_per_cycle)
     timeline = Timeline(values.ramp, values.settle, values.beats * plan.beat, len(task.cases), values.epochs)
     settings = LoopSettings(
         loss=values.loss,
@@ -235,7 +260,44 @@ def make_loop(config: Config, network: Network, task: Task) -> HomodyneLoop:
         decay=values.decay,
     )
     start = draw_start(values.seed, values.start_range, len(network.controls)) if values.start is None else values.start
-    return HomodyneLoop(task, plan, timeline, settings, start, values.threshold_start)
+    crossings = make_converters(config.converters)
+    if not (crossings.ideal or config.has_python):
+        raise RequestError(
+            "config.conflict",
+            "nothing crosses between the circuit and Python",
+            place="converters",
+            remedy='leave it out, or set loop.update to "digital" or a block to "python"',
+        )
+    made = (task, plan, timeline, settings, start, values.threshold_start, crossings)
+    return DigitalLoop(*made, _digital(values)) if digital else HomodyneLoop(*made)
+
+
+def _digital(values: LoopConfig) -> DigitalSettings:
+    rate, stop = values.learning_rate, values.stop_loss
+    correlation = values.loss == "correlation"
+    return DigitalSettings(
+        Optimizer(
+            values.optimizer,
+            _RATES[correlation][values.optimizer] if rate is None else rate,
+            values.momentum,
+            values.betas,  # type: ignore[arg-type]
+        ),
+        values.lock_in,
+        _STOP_CORRELATION if correlation and stop is None else stop,
+        values.clip,
+        values.control_range,
+    )
+
+
+def make_converters(values: ConvertersConfig) -> Converters:
+    """Make the converters of section ``[converters]``."""
+
+    def one(bits: int | None, reach: float | None) -> Converter:
+        return Converter(bits, (math.inf if bits is None else _CONVERTER_RANGE) if reach is None else reach)
+
+    _refuse_idle("converters", values)
+    adc, dac = one(values.adc_bits, values.adc_range), one(values.dac_bits, values.dac_range)
+    return Converters(adc, dac, Clock(values.rate, values.jitter), values.seed)
 
 
 def _plan(values: LoopConfig, channels: int, steps_per_cycle: float) -> TonePlan:
@@ -251,6 +313,11 @@ def draw_start(seed: int, span: float, controls: int, number: int = 0) -> tuple[
     """
     path = ("loop", "start") if number == 0 else ("loop", "start", number)
     return tuple(generator(seed, *path).uniform(-span, span, controls).tolist())
+
+
+def draw_redraw(seed: int, span: float, controls: int, number: int) -> tuple[float, ...]:
+    """Draw the controls that a digital update goes on with after an output over range, for the draw's number from 1."""
+    return tuple(generator(seed, "loop", "redraw", number).uniform(-span, span, controls).tolist())
 
 
 def _blocks(config: CircuitConfig, folder: Path) -> dict[str, Block]:

@@ -16,6 +16,7 @@ from hgesim.engine import Engine, compile_bond, gf180_models, select_engine
 from hgesim.errors import RequestError
 from hgesim.experiment.attempt import Attempt
 from hgesim.experiment.build import build_design, draw_start, located
+from hgesim.experiment.digital import attempt_kind
 from hgesim.experiment.folder import RESULT, claim_folder, write_json
 from hgesim.experiment.run import Run
 from hgesim.experiment.starts import Start, first_kept, try_start
@@ -102,6 +103,13 @@ class Experiment:
             ``engine.not-installed`` or ``engine.too-old``, saying what to install.
         """
         wish = self.config.engine
+        if self.design.python_parts and wish.name != "shared":
+            raise RequestError(
+                "engine.no-python",
+                f"{', '.join(self.design.python_parts)} run in Python, which {wish.name} knows nothing of",
+                place="engine.name",
+                remedy='leave it out, or set it to "shared"',
+            )
         needs_osdi = uses_osdi(self.design.circuit, "osdi")
         needed = frozenset({"xspice"} if self.design.circuit.paths else set())
         if wish.dialect == "osdi":
@@ -163,7 +171,7 @@ class Experiment:
         folder = claim_folder(Path(out), force=force)
         write_json({**self.stored, "design": design.digest}, folder / "config.json")
         write_network(self.design.network, folder / "network.json")
-        attempt = Attempt(design, folder, engine, dialect, self.config, waveforms)
+        attempt = attempt_kind(design)(design, folder, engine, dialect, self.config, waveforms)
         if self.config.loop.restarts:
             outcomes = first_kept(self._starts(attempt), folder, workers or os.cpu_count() or 1, progress)
         else:

@@ -146,13 +146,15 @@ def measure_gradients(
     Raises
     ------
     RequestError
-        ``folder.*``; ``gradient.over-range``, ``gradient.nothing-counts``; ``loop.*`` for what cannot be wired.
+        ``folder.*``; ``gradient.over-range``, ``gradient.nothing-counts``; ``loop.*`` for what cannot be wired;
+        ``design.has-python`` where Python plays a part.
     EngineError
         When engine, models or compiler are missing.
     """
     check_kind(experiment, Experiment, "gradient.bad-value", "experiment")
     check_kind(points, OperatingPoints, "gradient.bad-value", "points")
     check_kind(sampling, Sampling | None, "gradient.bad-value", "sampling")
+    experiment.design.refuse_python("gradient")
     began, sampling, say = time.monotonic(), sampling or Sampling(), tell or (lambda words: None)
     engine, dialect = experiment.engine()
     experiment.refuse_missing_parts(dialect)

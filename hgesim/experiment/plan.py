@@ -131,8 +131,9 @@ def plan_run(design: Design, config: Config, noise: float | str = PAPER_NOISE, w
     Raises
     ------
     RequestError
-        ``units.*`` or ``plan.bad-value`` for the noise.
+        ``units.*`` or ``plan.bad-value`` for the noise, ``design.has-python`` where Python plays a part.
     """
+    design.refuse_python("plan")
     loop, psd = design.loop, _density(noise)
     points = _settings(design, config)
     exact = design.network.gradient(points)[:, list(design.network.controls)]
@@ -161,6 +162,7 @@ def wall_time(experiment: Experiment) -> float:
     EngineError
         ``engine.*`` where there is no engine, or it does not get through the epoch.
     """
+    experiment.design.refuse_python("plan")
     design, (engine, dialect) = experiment.design, experiment.engine()
     line = replace(design.loop.timeline, epochs=1)
     short = design.replace(loop=replace(design.loop, timeline=line))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,8 @@ from hgesim.learning import (
     score,
     separation,
 )
-from hgesim.loop import HomodyneLoop, Task, reference_lags
+from hgesim.loop import DigitalLoop, HomodyneLoop, Task, reference_lags
+from hgesim.loop.digital import OUTPUT
 from hgesim.loop.wiring import ERROR
 from hgesim.waveforms import supply_energies
 
@@ -53,6 +55,9 @@ def run_figures(design: Design, run: RunResult) -> dict[str, Any]:
             "cases": {"shown": len(loop.task.cases), "held_out": len(loop.task.test_cases)},
         },
         "rule": loop.rule,
+        "update": loop.update,
+        "python_parts": list(design.python_parts),
+        "converters": None if loop.converters.ideal else _converters(loop),
         "technology": design.technology,
         "ideal_parts": _ideal_parts(design),
         "nonideal": design.nonideal.on,
@@ -70,6 +75,15 @@ def run_figures(design: Design, run: RunResult) -> dict[str, Any]:
     }
 
 
+def _converters(loop: HomodyneLoop) -> dict[str, Any]:
+    parts = loop.converters
+    listed = {
+        name: {"bits": one.bits, "range": one.reach if math.isfinite(one.reach) else None}
+        for name, one in (("adc", parts.adc), ("dac", parts.dac))
+    }
+    return {**listed, "rate": parts.clock.rate, "jitter": parts.clock.jitter, "seed": parts.seed}
+
+
 def _size(design: Design) -> dict[str, Any]:
     sizes = design.sizes
     total = sum(sizes.values(), Size())
@@ -81,13 +95,18 @@ def _size(design: Design) -> dict[str, Any]:
 
 
 def _ideal_parts(design: Design) -> list[str]:
+    digital = isinstance(design.loop, DigitalLoop)
     parts = [
-        "data, target, hold, dither and reference sources",
+        "data and dither sources" if digital else "data, target, hold, dither and reference sources",
         "what holds the start for the first 20 ns",
         "supplies",
-        "threshold resistor",
+        *(["sources of the controls"] if digital else ["threshold resistor"]),
         "dopant network: mean-field model",
     ]
+    if digital:
+        parts.append(f"computed by Python, once an epoch: {', '.join(design.loop.python_parts)}")
+    if design.python_parts and design.loop.converters.ideal:
+        parts.append("converters between the circuit and Python")
     parts += [f"{kind} ({block.technology}): {block.ideal_parts}" for kind, block in design.blocks.items()]
     return parts
 
@@ -95,18 +114,22 @@ def _ideal_parts(design: Design) -> list[str]:
 def _plan(loop: HomodyneLoop, design: Design) -> dict[str, Any]:
     plan = loop.plan
     return {
-        "carriers": [{"channel": c.name, "frequency": c.carrier} for c in loop.channels(design.network)],
+        "carriers": [{"channel": c.name, "frequency": c.carrier} for c in loop.channels(design.network) if c.carrier],
         "base": plan.base,
         "spacing": plan.spacing,
         "beat": plan.beat,
         "step": plan.step,
         "fastest_product": plan.fastest_product,
         "third_order_hits": plan.hits,
-        "reference": {
-            "shape": loop.settings.reference_shape,
-            "amplitude": loop.settings.reference,
-            "lag_deg": np.degrees(reference_lags(loop.settings, plan.carriers, design.blocks)),
-        },
+        **({} if isinstance(loop, DigitalLoop) else {"reference": _reference(loop, design)}),
+    }
+
+
+def _reference(loop: HomodyneLoop, design: Design) -> dict[str, Any]:
+    return {
+        "shape": loop.settings.reference_shape,
+        "amplitude": loop.settings.reference,
+        "lag_deg": np.degrees(reference_lags(loop.settings, loop.plan.carriers, design.blocks)),
     }
 
 
@@ -147,7 +170,7 @@ def learning_figures(design: Design, history: History, control_range: float) -> 
         "reason": reason,
         "learnt": not reason,
         "learnt_epoch": None if reason else learnt_epoch(task, history.figure),
-        "loss": {"initial": float(history.loss[0]), "final": float(history.loss[-1])},
+        "loss": {"initial": float(history.loss[0]), "final": float(history.loss[-1]), "unit": loop.loss_unit},
         "outputs": _table(task.shown_cases, task.targets, *outputs),
         "outputs_loop": _table(task.shown_cases, task.targets, history.outputs[0], history.outputs[-1]),
         "outputs_held_out": _table(task.test_cases, task.test_targets, *held),
@@ -212,6 +235,8 @@ def _table(cases: Any, targets: Any, before: FloatArray, after: FloatArray) -> l
 
 def _railed(design: Design, history: History, control_range: float) -> list[str]:
     """Name the nets that ended where circuits saturate: controls out of range, an error at the read-out's limit."""
+    if isinstance(design.loop, DigitalLoop):  # its controls may stay at their limit; its read-out may not bend
+        return [OUTPUT] if np.abs(history.outputs[-1]).max() > design.loop.straight else []
     channels = design.loop.channels(design.network)
     ends = [*history.controls[-1], history.threshold[-1]]
     railed = [channel.net for channel, end in zip(channels, ends, strict=True) if abs(end) > control_range]
@@ -236,11 +261,9 @@ def energy_figures(design: Design, raw: RawData) -> dict[str, Any]:
 
 def meanings(signals: Mapping[str, Any]) -> dict[str, str]:
     """Return a long name for every stored net."""
-    names = {
-        signals["error"]: "error: output of the read-out",
-        signals["target"]: "target",
-        signals["threshold"]: "threshold",
-    }
+    parts = {"error": "error: output of the read-out", "target": "target", "threshold": "threshold"}
+    parts["output"] = "output of the read-out"
+    names = {signals[part]: words for part, words in parts.items() if part in signals}
     names |= {net: f"control {label}" for label, net in signals["controls"].items()}
     names |= {net: f"data input {label}" for label, net in signals["inputs"].items()}
-    return names | dict.fromkeys(signals["mixer_input"], "mixer input")
+    return names | dict.fromkeys(signals.get("mixer_input", ()), "mixer input")

@@ -38,9 +38,11 @@ class Status:
     epoch, epochs : int
         Complete and planned.
     loss : float or None
-        Of the last complete epoch, in V^2.
+        Of the last complete epoch, in its unit.
     attempt : int
         Number of the start under way, from 0.
+    unit : str
+        Of the loss: ``"V^2"``, or ``"1"`` of the correlation.
     """
 
     progress: Progress
@@ -48,6 +50,7 @@ class Status:
     epochs: int
     loss: float | None
     attempt: int = 0
+    unit: str = "V^2"
 
 
 @dataclass

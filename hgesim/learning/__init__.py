@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from hgesim.learning.averaged import AveragedRun, averaged_run
+from hgesim.learning.digital import (
+    DigitalEpoch,
+    DigitalUpdate,
+    Measured,
+    correlation_loss_slope,
+    exact_digital_run,
+    exact_measurement,
+    measure_epoch,
+    output_loss,
+)
+from hgesim.learning.digital_record import DigitalGradients, digital_gradients, digital_history
 from hgesim.learning.dithered import dithered_gradient, dithered_loss_gradient
 from hgesim.learning.gradient import (
     Comparison,
@@ -53,8 +64,12 @@ from hgesim.learning.variable_range import HoppingExponent, hopping_exponent, ho
 __all__ = [
     "AveragedRun",
     "Comparison",
+    "DigitalEpoch",
+    "DigitalGradients",
+    "DigitalUpdate",
     "History",
     "HoppingExponent",
+    "Measured",
     "Perturbation",
     "Readings",
     "Score",
@@ -73,16 +88,21 @@ __all__ = [
     "compare_gradients",
     "correlation",
     "correlation_loss",
+    "correlation_loss_slope",
     "counted_points",
     "descent_angle",
     "difference_voltages",
     "differences_in_turn",
+    "digital_gradients",
+    "digital_history",
     "dither_curvature",
     "dithered_gradient",
     "dithered_loss_gradient",
     "does_task",
     "epoch_history",
+    "exact_digital_run",
     "exact_gradient",
+    "exact_measurement",
     "finite_difference",
     "gate_abundance",
     "goal_figure",
@@ -94,8 +114,10 @@ __all__ = [
     "judge_ends",
     "learning_trajectory",
     "learnt_epoch",
+    "measure_epoch",
     "negative_slopes",
     "network_outputs",
+    "output_loss",
     "proportion_interval",
     "random_codes",
     "random_voltages",

@@ -1,4 +1,7 @@
-"""Which starts are worth a transient: the averaged equations on the exact network, start by start."""
+"""Which starts are worth a transient: the loop on the exact network, start by start.
+
+Of an analog update by its averaged equations, of a digital one by its own rules.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from hgesim.blocks.transfer import CONTRACT
 from hgesim.learning.averaged import averaged_run
+from hgesim.learning.digital import exact_digital_run
 from hgesim.learning.score import Score, already_solved, network_outputs, score
-from hgesim.loop import HomodyneLoop
+from hgesim.loop import DigitalLoop, HomodyneLoop
 from hgesim.network import Network
 
 __all__ = ["Screened", "does_task", "judge_ends", "proportion_interval", "screen_starts", "sort_starts"]
+
+
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -52,8 +59,8 @@ def screen_starts(network: Network, loop: HomodyneLoop, starts: ArrayLike, contr
     ----------
     network : Network
         The device.
-    loop : HomodyneLoop
-        As in `averaged_run`.
+    loop : HomodyneLoop or DigitalLoop
+        As in `averaged_run` or `hgesim.learning.exact_digital_run`.
     starts : array, (S, C)
         Start voltages of the controls.
     control_range : float
@@ -64,9 +71,17 @@ def screen_starts(network: Network, loop: HomodyneLoop, starts: ArrayLike, contr
     tried = np.flatnonzero(~over & ~solved)
     scores: tuple[Score, ...] = ()
     if len(tried):
-        run = averaged_run(network, loop, voltages[tried])
-        scores = judge_ends(network, loop, run.path[:, -1], control_range)
+        scores = judge_ends(network, loop, _ends(network, loop, voltages[tried]), control_range)
     return Screened(_numbers(over), _numbers(solved), tuple(tried.tolist()), scores)
+
+
+def _ends(network: Network, loop: HomodyneLoop, starts: FloatArray) -> FloatArray:
+    """Return where controls and threshold end from each start, (S, C + 1) in volt."""
+    if not isinstance(loop, DigitalLoop):
+        return averaged_run(network, loop, starts).path[:, -1]
+    loops = [replace(loop, start=tuple(start)) for start in starts.tolist()]
+    last = [exact_digital_run(one, network).epochs[-1] for one in loops]
+    return np.array([[*epoch.controls, epoch.threshold] for epoch in last])
 
 
 def sort_starts(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

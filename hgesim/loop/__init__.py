@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from hgesim.loop.computed import ComputedBlocks, python_instances
+from hgesim.loop.converters import Clock, Converter, Converters
 from hgesim.loop.datasets import CURVES, Draw, curve_task, read_task, ring_task, sphere_task
+from hgesim.loop.digital import DigitalLoop, DigitalSettings
 from hgesim.loop.filters import Boxcar, LowPass
 from hgesim.loop.homodyne import HomodyneLoop, LoopSettings
 from hgesim.loop.intermodulation import Product, derivative_errors, products_on_carriers
@@ -17,6 +20,7 @@ from hgesim.loop.lockin import (
     phase_error,
 )
 from hgesim.loop.open_loop import OpenLoop, OperatingPoints
+from hgesim.loop.optimizer import OPTIMIZERS, Optimizer, OptimizerState
 from hgesim.loop.phase import nominal_lags, reference_lags, trim_gains
 from hgesim.loop.task import GATES, Points, Scales, Task, gate_task
 from hgesim.loop.timeline import Timeline
@@ -26,14 +30,23 @@ from hgesim.loop.wiring import Channel
 __all__ = [
     "CURVES",
     "GATES",
+    "OPTIMIZERS",
     "Boxcar",
     "Channel",
+    "Clock",
+    "ComputedBlocks",
+    "Converter",
+    "Converters",
+    "DigitalLoop",
+    "DigitalSettings",
     "Draw",
     "HomodyneLoop",
     "LoopSettings",
     "LowPass",
     "OpenLoop",
     "OperatingPoints",
+    "Optimizer",
+    "OptimizerState",
     "Points",
     "Product",
     "Scales",
@@ -55,6 +68,7 @@ __all__ = [
     "phase_error",
     "plan_tones",
     "products_on_carriers",
+    "python_instances",
     "read_task",
     "reference_lags",
     "ring_task",

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hgesim.arguments import check_kind, check_positive, check_real, check_reals
-from hgesim.blocks import KINDS, Block, leaky
+from hgesim.blocks import KINDS, PYTHON, Block, leaky
 from hgesim.blocks.transfer import CONTRACT, REFERENCE_SHAPES, hinge_open
 from hgesim.circuit import (
     Element,
@@ -36,11 +37,13 @@ from hgesim.circuit import (
     electrode_net,
 )
 from hgesim.errors import RequestError, nearest
+from hgesim.loop.converters import Converters
 from hgesim.loop.phase import check_phase
 from hgesim.loop.task import Task
 from hgesim.loop.timeline import Timeline
 from hgesim.loop.tones import TonePlan
 from hgesim.loop.wiring import (
+    DRIVE,
     ERROR,
     TARGET,
     THRESHOLD,
@@ -65,7 +68,7 @@ from hgesim.network import Network
 
 __all__ = ["HomodyneLoop", "LoopSettings"]
 
-LOSSES = ("mse", "hinge")
+LOSSES = ("mse", "hinge", "correlation")
 # What an integrator sees instead of its low-pass at rate 0: about the low-pass's own resistance.
 _REST_OHMS = 250e3
 
@@ -98,7 +101,8 @@ class LoopSettings:
     threshold_resistance : float
         From the threshold's voltage to the summing node, in ohm.
     loss : str
-        ``"mse"``, the error squared, or ``"hinge"``, the same only while the output is on the wrong side of its target.
+        ``"mse"``, the error squared, or ``"hinge"``, the same only while the output is on the wrong side of its target;
+        of a `DigitalLoop` also ``"correlation"``.
     decay : float or None
         Time constant in which controls and threshold decay towards 0 V by a resistor across each capacitor of the
         integrators, in second: weight decay, which stops the drift along directions that the task leaves free.
@@ -148,7 +152,10 @@ class LoopSettings:
 
 @dataclass(frozen=True)
 class HomodyneLoop:
-    """A task, a tone plan, a time line, the loop's values, and where the controls and the threshold start (volt)."""
+    """A task, a tone plan, a time line, the loop's values, and where the controls and the threshold start (volt).
+
+    `converters` stand between the circuit and what Python plays of it.
+    """
 
     task: Task
     plan: TonePlan
@@ -156,13 +163,17 @@ class HomodyneLoop:
     settings: LoopSettings
     start: tuple[float, ...]
     threshold_start: float = 0.0
+    converters: Converters = field(default_factory=Converters, repr=False)
 
     rule = "homodyne"
+    update = "analog"
+    losses: ClassVar[tuple[str, ...]] = ("mse", "hinge")
+    python_parts: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         """Take starts from any sequence; refuse a pause too short for the hold, a target beyond the read-out."""
         kinds = {"task": Task, "plan": TonePlan, "timeline": Timeline, "settings": LoopSettings}
-        for name, kind in kinds.items():
+        for name, kind in {**kinds, "converters": Converters}.items():
             check_kind(getattr(self, name), kind, "loop.bad-value", f"loop.{name}")
         object.__setattr__(self, "start", check_reals(self.start, "loop.bad-value", "loop.start"))
         check_real(self.threshold_start, "loop.bad-value", "loop.threshold_start")
@@ -177,6 +188,13 @@ class HomodyneLoop:
                 remedy="make the time line with len(task.cases)",
             )
         refuse_short_hold(self.timeline.pause, "ramp and settling")
+        if self.settings.loss not in self.losses:
+            raise RequestError(
+                "loop.unknown-loss",
+                f'no circuit computes the loss "{self.settings.loss}"',
+                place="loop.loss",
+                remedy='set loop.update to "digital"',
+            )
         if self.settings.loss == "hinge" and self.task.kind == "curve":
             raise RequestError(
                 "loop.no-classes",
@@ -201,6 +219,11 @@ class HomodyneLoop:
                 place="task.target",
                 remedy=f"at most {most / self.settings.transimpedance:.3g} A, or a smaller loop.transimpedance",
             )
+
+    @property
+    def loss_unit(self) -> str:
+        """Return the unit of the loss that results tell."""
+        return "V^2"
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -229,6 +252,11 @@ class HomodyneLoop:
             ``loop.channel-count`` when start voltages or carriers do not fit the network's controls,
             ``task.input-count`` when the inputs do not fit the task.
         """
+        self.check_fit(network)
+        return channels_of(network, self.plan, self.settings.dithers, (*self.start, self.threshold_start))
+
+    def check_fit(self, network: Network) -> None:
+        """Refuse a network with other inputs than the task, or other controls than there are starts."""
         if len(network.inputs) != self.task.n_inputs:
             raise RequestError(
                 "task.input-count",
@@ -241,7 +269,22 @@ class HomodyneLoop:
             raise RequestError(
                 "loop.channel-count", f"{len(self.start)} start voltages for {count} controls", place="loop.start"
             )
-        return channels_of(network, self.plan, self.settings.dithers, (*self.start, self.threshold_start))
+
+    def input_nets(self, network: Network) -> dict[str, str]:
+        """Return the net of every input electrode."""
+        labels = [network.electrode_labels[number] for number in network.inputs]
+        return {label: electrode_net(label) for label in labels}
+
+    def signals(self, network: Network) -> dict[str, Any]:
+        """Return which net plays which part: what is stored, and what results and reports look waveforms up by."""
+        return {
+            "error": ERROR,
+            "target": TARGET,
+            "threshold": THRESHOLD,
+            "controls": {c.name: c.net for c in self.channels(network) if c.net != THRESHOLD},
+            "inputs": self.input_nets(network),
+            "mixer_input": list(DRIVE),
+        }
 
     def elements(self, network: Network, blocks: Mapping[str, Block]) -> tuple[Element, ...]:
         """Wire the loop around a network.
@@ -296,16 +339,20 @@ class HomodyneLoop:
 
     def _stimuli(self, network: Network, coupler: Block) -> list[Element]:
         line = self.timeline
-        labels = [network.electrode_labels[number] for number in network.inputs]
-        parts: list[Element] = [
-            VoltageSource(
-                f"v_data_{label}", electrode_net(label), "0", Steps(levels, line.case, line.ramp), "data input"
-            )
-            for label, levels in zip(labels, self.task.input_levels, strict=True)
+        return [
+            *self.data_sources(network),
+            *grounded(network),
+            target_source(self.task.target_levels, line),
+            *gates(coupler, line, line.pause),
         ]
-        parts += grounded(network)
-        parts.append(target_source(self.task.target_levels, line))
-        return parts + gates(coupler, line, line.pause)
+
+    def data_sources(self, network: Network) -> list[Element]:
+        """Return what steps through the inputs of the cases."""
+        line = self.timeline
+        return [
+            VoltageSource(f"v_data_{label}", net, "0", Steps(levels, line.case, line.ramp), "data input")
+            for (label, net), levels in zip(self.input_nets(network).items(), self.task.input_levels, strict=True)
+        ]
 
     def _branch(self, channel: Channel, reference: Sine | Square, place: Placer) -> list[Element]:
         name, smooth = channel.name, detector_nets(channel.name)
@@ -314,6 +361,8 @@ class HomodyneLoop:
         rest = [Resistor(f"r_{net}", net, "0", _REST_OHMS, f"rate 0: no drive to channel {name}") for net in driven]
         capacitance = place.default("integrator", "c")
         resistance = self.settings.slowness * self.timeline.window / (capacitance * (rate if rate > 0 else 1.0))
+        computed = place.blocks["integrator"].technology == PYTHON  # it is told where to begin, an analog one is led
+        servo = start_servo(channel, driven[0], place.blocks["integrator"], stiff=self.settings.decay is not None)
         return [
             *detector(channel, reference, place),
             place(
@@ -321,7 +370,8 @@ class HomodyneLoop:
                 name,
                 {"inp": driven[0], "inn": driven[1], "dither": f"dither_{name}", "out": channel.net},
                 r=resistance,
+                **({"start": channel.start} if computed else {}),
             ),
             *(rest if rate == 0 else []),
-            start_servo(channel, driven[0], place.blocks["integrator"], stiff=self.settings.decay is not None),
+            *(() if computed else (servo,)),
         ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hgesim.blocks import CHOP, TECHNOLOGIES, Block, Technology
+from hgesim.blocks import CHOP, PYTHON, TECHNOLOGIES, Block, Technology
 from hgesim.circuit import (
     STIFF_SERVO,
     BlockInstance,
@@ -52,6 +52,7 @@ __all__ = [
     "references",
     "refuse_missing",
     "refuse_short_hold",
+    "start_gate",
     "start_servo",
     "supplies",
     "target_current",
@@ -260,12 +261,17 @@ def gates(coupler: Block, line: Timeline, hold: float) -> list[Element]:
     """Return what holds the coupler for the first `hold` seconds of every case, and what holds the start."""
     rails = rails_of(coupler)
     gate = {"width": hold, "period": line.case, "edge": EDGE}
-    begin = Pulse(1.0, 0.0, 2 * _START_EDGE, 2 * line.stop, _START_EDGE)
     return [
         VoltageSource("v_hold", "hold", "0", Pulse(rails.positive, rails.negative, **gate), "hold during ramps"),
         VoltageSource("v_holdn", "holdn", "0", Pulse(rails.negative, rails.positive, **gate), "its complement"),
-        VoltageSource("v_start", START_GATE, "0", begin, "holds the start, then lets go"),
+        start_gate(line),
     ]
+
+
+def start_gate(line: Timeline) -> VoltageSource:
+    """Return what holds the start."""
+    begin = Pulse(1.0, 0.0, 2 * _START_EDGE, 2 * line.stop, _START_EDGE)
+    return VoltageSource("v_start", START_GATE, "0", begin, "holds the start, then lets go")
 
 
 def chop_clocks(blocks: Mapping[str, Block], line: Timeline) -> list[Element]:
@@ -286,8 +292,12 @@ def chop_clocks(blocks: Mapping[str, Block], line: Timeline) -> list[Element]:
 
 
 def rails_of(block: Block) -> Technology:
-    """Return the technology whose rails a block runs from: its own, else that of the transistors it is made of."""
-    own = TECHNOLOGIES.get(block.technology.partition("_")[0])
+    """Return the technology whose rails a block runs from: its own, else that of the transistors it is made of.
+
+    What Python computes has none; what it hears from outside swings as an ideal block's.
+    """
+    family = block.technology.partition("_")[0]
+    own = TECHNOLOGIES.get("ideal" if family == PYTHON else family)
     return own or TECHNOLOGIES["gf180" if block.models == "gf180" else "discrete"]
 
 

@@ -37,8 +37,11 @@ def along_figure(record: Record) -> Figure | None:
     axes.annotate("uphill above", (1.0, 90), (-2, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
                   ha="right", fontsize=8, color=LIGHT["soft"])  # fmt: skip
     blue, soft = LIGHT["blue"], LIGHT["soft"]
+    lock_in = text(result, _KEY, "measured") == "lock-in"
+    window = "a case: derivatives of its output" if lock_in else "a window: the case's own descent"
+    epoch = "an epoch: gradient of the loss" if lock_in else "an epoch: the descent of the loss over all cases"
     for part, face, edge, name in (
-        (counted, blue, blue, "a window: the case's own descent"),
+        (counted, blue, blue, window),
         (~counted, "none", soft, "the same, not counted"),
     ):
         seen = part & np.isfinite(windows)
@@ -48,10 +51,11 @@ def along_figure(record: Record) -> Figure | None:
             )
     over = 1e3 * timeline.epoch * (np.arange(len(epochs)) + 0.5)
     axes.plot(over, epochs, color=LIGHT["ink"], marker="o", ms=2.6, lw=1.2, zorder=2,
-              label="an epoch: the descent of the loss over all cases")  # fmt: skip
+              label=epoch)  # fmt: skip
     axes.set(xlabel="time (ms)", ylabel="angle (°)", ylim=(0, 180), xlim=(0, 1e3 * timeline.epoch * len(windows)))
     axes.set_yticks(range(0, 181, 30))
-    axes.set_title("angle between the controls' move and the exact descent", pad=20)
+    title = "measured and exact gradient" if lock_in else "the controls' move and the exact descent"
+    axes.set_title(f"angle between {title}", pad=20)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.985), ncols=3, fontsize=8, handletextpad=0.4)
     return figure
 
@@ -73,6 +77,8 @@ def along_sentence(record: Record) -> str:
     angle, many, of = (real(result, _KEY, "window", *key) for key in (("angle_deg", "controls"), ("counted",), ("of",)))
     if angle is None or many is None or of is None:
         return ""
+    if text(result, _KEY, "measured") == "lock-in":
+        return _measured_words(record, angle)
     said = (
         f"In the {whole(many)} of {whole(of)} windows that count, the median angle between the controls' move and the "
         f"exact descent of the case shown is {angle:.2g}°"
@@ -85,4 +91,18 @@ def along_sentence(record: Record) -> str:
     return (
         f"{said}; between the move of a whole epoch and the exact descent of the loss over all cases, at its begin, it "
         f"is {angle:.2g}°, and {whole(down)} of {whole(many)} epochs lead downhill."
+    )
+
+
+def _measured_words(record: Record, angle: float) -> str:
+    """Say how close the gradients that a digital update measured are to the exact ones."""
+    said = f"The derivatives of the output by the controls that the lock-in read are {angle:.2g}° off in a median case"
+    loss, many, down = (
+        real(record.result, _KEY, "epoch", *key) for key in (("angle_deg", "controls"), ("counted",), ("downhill",))
+    )
+    if loss is None or not many or down is None:
+        return said + "."
+    return (
+        f"{said}, the gradients of the loss made of them by {loss:.2g}° an epoch; to follow them led downhill in "
+        f"{whole(down)} of {whole(many)} epochs."
     )

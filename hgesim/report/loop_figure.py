@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["BLOCKS", "loop_figure", "technologies"]
 
 Spot = tuple[float, float]
-IDEAL = "ideal"
+IDEAL, PYTHON = "ideal", "python"
 
 # name in the result, symbol, words, centre
 BLOCKS: tuple[tuple[str, str, str, Spot], ...] = (
@@ -68,7 +68,7 @@ def loop_figure(record: Record) -> Figure:
     axes.set(xlim=(-0.7, 13.7), ylim=(-5.25, 1.95), aspect="equal")
     axes.axis("off")
     _names(axes, record, known, blocks)
-    _key(axes)
+    _key(axes, PYTHON in known.values())
     return figure
 
 
@@ -78,7 +78,7 @@ def _box(dsp: Any, centre: Spot, width: float, height: float, fill: str) -> Any:
 
 def _symbol(drawing: Any, dsp: Any, symbol: str, technology: str, centre: Spot) -> None:
     x, y = centre
-    fill = LIGHT["paper"] if technology in (IDEAL, "") else LIGHT["shade"]
+    fill = LIGHT["paper"] if technology in (IDEAL, PYTHON, "") else LIGHT["shade"]
     if symbol == "amp":
         element = dsp.Amp().scale(1.4).at((x - 0.525, y)).right().fill(fill)
     elif symbol == "mix":
@@ -87,6 +87,8 @@ def _symbol(drawing: Any, dsp: Any, symbol: str, technology: str, centre: Spot) 
         element = dsp.Filter(response="lp").scale(1.2).at((x + 0.6, y)).left().fill(fill)
     else:
         element = _box(dsp, centre, 1.7, 1.2, fill).label(symbol, loc="center", fontsize=11)
+    if technology == PYTHON:
+        element = element.color(LIGHT["orange"])
     drawing.add(element.linestyle("--") if technology == IDEAL else element)
 
 
@@ -125,7 +127,7 @@ def _names(axes: Any, record: Record, known: Mapping[str, str], blocks: Sequence
         drop = 0.78 if symbol == "amp" else 0.7
         axes.text(x, y - drop, words, ha="center", va="top", fontsize=8.5)
         technology = known.get(name, "not stated")
-        colour = LIGHT["orange"] if technology == IDEAL else LIGHT["blue"] if name in known else LIGHT["soft"]
+        colour = LIGHT["orange"] if technology in (IDEAL, PYTHON) else LIGHT["blue"] if name in known else LIGHT["soft"]
         axes.text(x, y - drop - 0.3, technology[:20], ha="center", va="top", fontsize=8.5, color=colour)
     network = record.network
     size = f"\n{network.n_sites} sites\n{network.n_electrodes} electrodes\n{network.n_bonds} bonds" if network else ""
@@ -159,11 +161,13 @@ def _names(axes: Any, record: Record, known: Mapping[str, str], blocks: Sequence
     axes.plot([3.7, 3.7, 11.9, 11.9], [-4.6, -4.72, -4.72, -4.6], color=soft, lw=0.8)
 
 
-def _key(axes: Any) -> None:
+def _key(axes: Any, computed: bool) -> None:
     from matplotlib.lines import Line2D
 
     entries = [
         Line2D([], [], color=LIGHT["ink"], lw=1.3, label="made of parts"),
         Line2D([], [], color=LIGHT["ink"], lw=1.3, ls="--", label="ideal (behavioural)"),
     ]
+    if computed:
+        entries.append(Line2D([], [], color=LIGHT["orange"], lw=1.3, label="computed by Python"))
     axes.legend(handles=entries, loc="upper right", fontsize=8.5, handlelength=2.2)

@@ -12,7 +12,7 @@ from hgesim.report.record import FloatArray, Record, dig, items, numbers, real, 
 from hgesim.report.style import LIGHT, channel_style, log_ticks, name_lines, new_figure, thin
 from hgesim.report.task_figures import CLASS_COLOURS, empty, end_name, span_of, threshold_line
 from hgesim.report.waves import read_waves
-from hgesim.report.words import axis_scale, percent, score_value, signed
+from hgesim.report.words import axis_scale, loss_words, percent, score_value, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -178,8 +178,8 @@ def loss_panel(axes: Axes, record: Record, *, epochs: bool = False) -> None:
     count = min(len(loss), len(time))
     good = np.isfinite(loss[:count]) & (loss[:count] > 0)
     axes.set_title("loss")
-    what = "squared hinge" if text(record.config, "loop", "loss") == "hinge" else "mean squared error"
-    axes.set(xlabel="epoch" if epochs else time_label(record), ylabel=f"{what} (V²)")
+    what, unit = loss_words(record)
+    axes.set(xlabel="epoch" if epochs else time_label(record), ylabel=f"{what} ({unit})" if unit else what)
     if not good.any():
         empty(axes)
         return

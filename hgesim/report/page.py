@@ -9,6 +9,7 @@ import numpy as np
 
 from hgesim.report.along_figure import along_figure, along_sentence
 from hgesim.report.cases import case_title, cases, counts, kind_of
+from hgesim.report.digital_figure import digital_figure, is_digital
 from hgesim.report.frame import document, figure, section
 from hgesim.report.gradient_page import gradient_page, is_gradient
 from hgesim.report.loop_figure import loop_figure
@@ -23,7 +24,7 @@ from hgesim.report.tables import costs, escape, facts, honesty, notes, settings
 from hgesim.report.task_figures import MOST, ends_figure, is_radial
 from hgesim.report.wave_figure import CASES_SHOWN, excerpt_figure, spectrum_figure
 from hgesim.report.waves import carriers, read_timeline
-from hgesim.report.words import amount, headline, reason, reference_sentences, signed, task_name
+from hgesim.report.words import amount, headline, python_words, reason, reference_sentences, signed, task_name
 
 __all__ = ["write_report"]
 
@@ -60,7 +61,8 @@ def _page(record: Record) -> str:
     kind, sentence = headline(record)
     title = task_name(record)
     version = text(record.result, "hgesim_version")
-    eyebrow = " · ".join(["hgesim " + version if version else "hgesim", "learning in one circuit transient"])
+    what = "learning in one transient of circuit and Python" if python_words(record) else _TRANSIENT
+    eyebrow = " · ".join(["hgesim " + version if version else "hgesim", what])
     why = "".join(f'<p class="why">{escape(words)}</p>' for words in reason(record))
     header = (
         f'<header><p class="eyebrow">{escape(eyebrow)}</p><h1>{escape(title)}</h1>'
@@ -122,7 +124,27 @@ def _agreement(output: int, points: tuple[Point | None, Point | None], case: obj
     return f"Attention: drawn and stored output currents differ ({listed}). "
 
 
+_TRANSIENT = "learning in one circuit transient"
+_COMPUTED = ", orange ones are computed by Python while the simulator runs"
+
+
+def _digital_loop(record: Record) -> str:
+    words = (
+        "Every control carries a small sine of its own frequency, its carrier. In every input case the lock-in reads "
+        "from the output how much of each carrier comes through: the derivatives. After the last case the loss, its "
+        "derivative by each output and the chain rule give the gradient, and the controls move. The last epoch is "
+        "measured without dither, at the best controls that were met."
+    )
+    caption = (
+        "Block diagram of this run. Solid outlines are made of transistors and parts, dashed ones are ideal, orange "
+        "ones are computed by Python; the network is a device model."
+    )
+    return f"<p>{escape(words)}</p>" + figure(record, digital_figure(record), "loop", caption) + _tones(record)
+
+
 def _loop(record: Record) -> str:
+    if is_digital(record):
+        return _digital_loop(record)
     words = (
         "Every control carries a small sine of its own frequency, its carrier. The part of the loss that swings at "
         "a carrier is proportional to the slope of the loss along that control. The mixer multiplies the loss by "
@@ -130,7 +152,7 @@ def _loop(record: Record) -> str:
     )
     caption = (
         "Block diagram with the technology of each block in this run. Solid outlines are made of transistors and "
-        "parts, dashed ones are ideal; the network is a device model."
+        f"parts, dashed ones are ideal{_COMPUTED if python_words(record) else ''}; the network is a device model."
     )
     return f"<p>{escape(words)}</p>" + figure(record, loop_figure(record), "loop", caption) + _tones(record)
 
@@ -158,7 +180,9 @@ def _tones(record: Record) -> str:
 
 def _learning(record: Record) -> str:
     kind = kind_of(record)
-    if text(record.config, "loop", "loss") == "hinge":
+    if text(record.result, "loss", "unit") == "1":
+        loss = "the loss that was descended, made of correlation and separation"
+    elif text(record.config, "loop", "loss") == "hinge":
         loss = "the loss, mean over the input cases of the squared time-averaged error where it is on the wrong side"
     else:
         loss = "the loss, mean over the input cases of the squared time-averaged error"
@@ -180,6 +204,12 @@ def _along(record: Record) -> str:
     said = along_sentence(record)
     if not said:
         return ""
+    if is_digital(record):
+        caption = (
+            "Derivatives that the lock-in read in each case, and the gradient of the loss that follows from them by "
+            "the chain rule, against those of the network alone at the same controls, exact and without dither."
+        )
+        return f"<p>{escape(said)}</p>" + figure(record, along_figure(record), "along", caption)
     caption = (
         "Moves are read from waveforms.nc from window to window, without the dither; the gradient is that of the "
         "network alone, exact, at the controls halfway through a window or at the begin of an epoch. A window counts "

@@ -11,7 +11,7 @@ from typing import Any
 from hgesim.config import Config, counting_keys, settings_toml
 from hgesim.report.cases import counts, kind_of
 from hgesim.report.record import Record, dig, items, real, text
-from hgesim.report.words import amount, ordinal, score_cases, score_value, signed, starts_given_up, whole
+from hgesim.report.words import amount, ordinal, python_words, score_cases, score_value, signed, starts_given_up, whole
 
 __all__ = ["costs", "escape", "fact_list", "facts", "honesty", "ideal_parts", "notes", "settings", "table"]
 
@@ -35,7 +35,9 @@ def facts(record: Record) -> str:
     result = record.result
     shown: list[tuple[str, str]] = []
     first, last = real(result, "loss", "initial"), real(result, "loss", "final")
-    if first is not None and last is not None and min(first, last) >= 0:
+    if first is not None and last is not None and text(result, "loss", "unit") == "1":
+        shown.append(("loss, of correlation and separation", f"{first:.3g} → {last:.3g}"))
+    elif first is not None and last is not None and min(first, last) >= 0:
         where = "on the wrong side" if text(record.config, "loop", "loss") == "hinge" else "in the loop"
         shown.append((f"error {where}, rms", f"{amount(first**0.5, 'V')} → {amount(last**0.5, 'V')}"))
     first, last = (real(result, "separation", "network", when) for when in ("initial", "final"))
@@ -204,8 +206,8 @@ def _laboratory_words(record: Record) -> list[str]:
         return []
     return [
         "The loss of the laboratory, (1.1 − correlation) over a sigmoid of the separation with its middle at 5 nA, is "
-        "given for comparison: from the shown cases, by the network alone; below 0.1 is a good gate. The loop does "
-        "not use it."
+        "given for comparison: from the shown cases, by the network alone; below 0.1 is a good gate. "
+        + ("It is what was descended." if text(record.result, "loss", "unit") == "1" else "The loop does not use it.")
     ]
 
 
@@ -267,7 +269,7 @@ def settings(record: Record, command: str = "learn run.toml") -> str:
     if record.config and told and command:
         body += "<p>To repeat the run, save the settings at the end as <code>run.toml</code>:</p>"
         body += f"<pre>hgesim {escape(command)} --out again</pre>"
-    if record.deck:
+    if record.deck and not python_words(record):
         deck = Path(record.deck)
         body += "<p>To run the stored circuit in the simulator by itself:</p>"
         body += f"<pre>cd {escape(deck.parent.as_posix())}\nngspice -n -b {escape(deck.name)}</pre>"

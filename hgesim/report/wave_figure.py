@@ -96,6 +96,8 @@ def _rows(record: Record) -> list[tuple[str, list[tuple[str, str, dict[str, Any]
     plain = {"color": LIGHT["ink"], "lw": 0.6}
     if error := text(result, "signals", "error"):
         rows.append(("error (mV)", [(error, "error", plain)]))
+    if output := text(result, "signals", "output"):
+        rows.append(("read-out (mV)", [(output, "output of the read-out", plain)]))
     if nets := mixer_nets(result):
         rows.append(("mixer input (mV)", [(" − ".join(nets), "mixer input", plain)]))
     if busiest := _busiest(record):

@@ -17,8 +17,10 @@ __all__ = [
     "amount",
     "axis_scale",
     "headline",
+    "loss_words",
     "ordinal",
     "percent",
+    "python_words",
     "reason",
     "reference_sentences",
     "score_cases",
@@ -154,10 +156,30 @@ def reason(record: Record) -> list[str]:
         said += _gate_words(record) if kind_of(record) == "gate" else _score_words(record)
         if record.learnt and _solved_at_start(record):
             said.append("The start already did the task, so this run is no demonstration of learning.")
+    said += python_words(record)
     if given_up := starts_given_up(record):
         before = "the first was" if len(given_up) == 1 else f"{len(given_up)} before it were"
         said.append(f"This is the {ordinal(len(given_up) + 1)} start; {before} given up.")
     return said
+
+
+def python_words(record: Record) -> list[str]:
+    """Say what Python did while the simulator ran: such a run is not learning by the circuit alone."""
+    parts = [part for part in items(record.result, "python_parts") if isinstance(part, str)]
+    if not parts:
+        return []
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    how = "once an epoch" if text(record.result, "update") == "digital" else "at every step"
+    if real(record.result, "converters", "rate") is not None and how == "at every step":
+        how = "at every tick of its clock"
+    return [f"Python did a part of the work, {how}: {listed}. What learnt is circuit and computer together."]
+
+
+def loss_words(record: Record) -> tuple[str, str]:
+    """Return what the loss is, and its unit for an axis."""
+    if text(record.result, "loss", "unit") == "1":
+        return "correlation loss", ""
+    return ("squared hinge" if text(record.config, "loop", "loss") == "hinge" else "mean squared error"), "V²"
 
 
 def starts_given_up(record: Record) -> list[Mapping[str, Any]]:

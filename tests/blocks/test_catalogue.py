@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hgesim.blocks import CONTRACT, KINDS, TECHNOLOGIES, all_subckts, catalogue, circuits_folder, get_block
+from hgesim.blocks import (
+    CONTRACT,
+    KINDS,
+    PYTHON,
+    PYTHON_KINDS,
+    TECHNOLOGIES,
+    all_subckts,
+    catalogue,
+    circuits_folder,
+    get_block,
+)
 from hgesim.blocks.spice import header_of
 from hgesim.blocks.transfer import (
     coupler_output,
@@ -188,6 +198,7 @@ def test_the_nearest_name_is_offered() -> None:
 def test_all_subckts_has_everything_once_and_in_order() -> None:
     blocks = [get_block(kind, technology) for technology in TECHNOLOGIES for kind in KINDS]
     blocks += [get_block(kind, name) for kind, name in VARIANTS]
+    blocks += [get_block(kind, PYTHON) for kind in PYTHON_KINDS]
     texts = all_subckts([*blocks, *blocks])
     assert len(texts) == len(set(texts)) == len(FILES)
     defined: set[str] = set()

@@ -1,0 +1,142 @@
+"""Runs in which Python plays a part beside ngspice, in one transient: a digital update, or blocks that it computes."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from hgesim.cosim import Listener, PythonSource, Session
+from hgesim.design import Design
+from hgesim.engine import Ended, Progress, RawData, RunResult, Verdict, conclude
+from hgesim.errors import EngineError
+from hgesim.experiment.along import digital_along
+from hgesim.experiment.attempt import Attempt, Judge
+from hgesim.experiment.build import draw_redraw
+from hgesim.experiment.folder import netlist_folder
+from hgesim.experiment.result import energy_figures, learning_figures
+from hgesim.experiment.watch import Status, Watch
+from hgesim.learning import DigitalUpdate, digital_history, measure_epoch
+from hgesim.loop import Channel, ComputedBlocks, DigitalLoop, Timeline
+from hgesim.loop.digital import OUTPUT, control_source, dither_source
+from hgesim.netlist import DECK
+
+__all__ = ["DigitalAttempt", "MixedAttempt", "attempt_kind"]
+
+_LATE = 0.01  # of a ramp
+
+
+def attempt_kind(design: Design) -> type[Attempt]:
+    """Return the kind of attempt that a design needs."""
+    if isinstance(design.loop, DigitalLoop):
+        return DigitalAttempt
+    return MixedAttempt if design.python_parts else Attempt
+
+
+class MixedAttempt(Attempt):
+    """A loop some of whose blocks Python computes."""
+
+    def simulate(self, watch: Callable[[Progress], None] | None) -> tuple[RunResult, Judge]:
+        """Run ngspice and the computed blocks together to the end."""
+        converters, line = self.design.loop.converters, self.design.loop.timeline
+        blocks = ComputedBlocks(self.design.circuit.elements, converters)
+        source = PythonSource(blocks, blocks.nodes, grid=converters.clock.period, initial=blocks.initial)
+        listeners = [Listener(blocks.watch, blocks.nodes)] if converters.clock.jitter else []
+        session = self._session({blocks.sources: source}, listeners)
+        began = time.monotonic()
+
+        def work() -> None:
+            for pause in _pauses(line):
+                session.run(pause)
+                if watch is not None:
+                    watch(Progress(session.time, line.stop, time.monotonic() - began, 2))
+
+        return _ran(session, work), self.judged
+
+    def _session(self, sources: Any = None, listeners: Any = ()) -> Session:
+        """Return a session on the netlist, which is written as for any other run."""
+        folder = netlist_folder(self.design, self.folder / "netlist", self.dialect)
+        given = {"sources": sources, "listeners": listeners, "timeout": self.config.engine.timeout}
+        return Session(folder / DECK, folder=folder, **given)
+
+
+class DigitalAttempt(MixedAttempt):
+    """A loop whose lock-in, loss and update are Python: controls are set between epochs."""
+
+    def simulate(self, watch: Callable[[Progress], None] | None) -> tuple[RunResult, Judge]:
+        """Run epoch after epoch up to the measurement without dither."""
+        loop, network, values = self.design.loop, self.design.network, self.config.loop
+        assert isinstance(loop, DigitalLoop)
+        channels, began = loop.channels(network)[:-1], time.monotonic()
+        update = DigitalUpdate(loop, lambda number: draw_redraw(values.seed, values.start_range, len(channels), number))
+        session = self._session()
+
+        def work() -> None:
+            for epoch, pause in enumerate(_pauses(loop.timeline)):
+                session.run(pause)
+                waves = session.waveforms()
+                here = update.take(measure_epoch(waves["time"], waves[f"v({OUTPUT})"], loop, network, epoch))
+                if isinstance(watch, Watch) and watch.tell is not None:
+                    progress = Progress(session.time, loop.timeline.stop, time.monotonic() - began, len(waves["time"]))
+                    status = (epoch + 1, loop.timeline.epochs, here.loss, watch.attempt, loop.loss_unit)
+                    watch.tell(Status(progress, *status))
+                if update.done:
+                    return
+                _apply(session, update, channels)
+
+        ran = _ran(session, work)
+        if update.done and ran.verdict == Verdict.INTERRUPTED:  # the loss was low enough before the time was up
+            ran = conclude(ran.folder, Ended(session.time, ran.engine_s))
+        return ran, functools.partial(self._judged_update, update)
+
+    def _judged_update(self, update: DigitalUpdate, raw: RawData) -> dict[str, Any]:
+        """Return the figures of a valid transient: what it took, what was learnt, and how Python went about it."""
+        design, loop = self.design, update.loop
+        history = digital_history(update, design.network)
+        figures = energy_figures(design, raw) | learning_figures(design, history, self.config.loop.control_range)
+        figures["continue_with"] = {
+            "start": history.controls[-1].tolist(),
+            "threshold_start": float(history.threshold[-1]),
+        }
+        figures["gradient_along"] = digital_along(update, design.network)
+        limits = np.abs(history.controls[-1]) >= loop.digital.control_range * (1 - 1e-12)
+        channels = loop.channels(design.network)[:-1]
+        figures["digital"] = {
+            "optimizer": asdict(loop.digital.optimizer),
+            "lock_in": loop.digital.estimate,
+            "ended": update.reason,
+            "best_epoch": None if update.best is None else update.best + 1,
+            "redraws": update.redraws,
+            "clip": loop.clip,
+            "at_limit": [c.net for c, there in zip(channels, limits, strict=True) if there],
+        }
+        return figures
+
+
+def _pauses(line: Timeline) -> list[float | None]:
+    """Return when to look after each epoch: a little into the ramp that follows, clear of its corner; last, the end."""
+    return [*(number * line.epoch + _LATE * line.ramp for number in range(1, line.epochs)), None]
+
+
+def _ran(session: Session, work: Callable[[], None]) -> RunResult:
+    """Let a session work, and return its verdict, whatever ended it."""
+    try:
+        with session:
+            work()
+    except (EngineError, KeyboardInterrupt):
+        if session.result is None:
+            raise
+    assert session.result is not None  # a session that is closed has a verdict
+    return session.result
+
+
+def _apply(session: Session, update: DigitalUpdate, channels: tuple[Channel, ...]) -> None:
+    """Set the controls of the epoch to come; of the last one, silence the dithers."""
+    for channel, volt in zip(channels, update.position[:-1].tolist(), strict=True):
+        session.alter(control_source(channel.name), volt)
+        if update.final:
+            session.alter(dither_source(channel.name), [0.0, 0.0, channel.carrier], parameter="sin")
