@@ -6,6 +6,7 @@ from hgesim.engine.fill import fill_folder
 from hgesim.engine.models import gf180_models
 from hgesim.engine.raw import RawData, read_raw
 from hgesim.engine.run import Progress, run_deck
+from hgesim.engine.simulators import usage
 from hgesim.engine.verdict import RunResult, Verdict
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "read_raw",
     "run_deck",
     "select_engine",
+    "usage",
 ]

@@ -6,14 +6,15 @@ import ctypes.util
 import importlib.util
 import os
 import platform
-import shutil
 from collections.abc import Sequence
 from typing import Any
 
 from hgesim.engine import remedies
 from hgesim.engine.bond import openvaf, openvaf_version
 from hgesim.engine.engines import OLDEST_MAJOR, Engine, find_engines
+from hgesim.engine.linker import find_linker
 from hgesim.engine.models import gf180_models
+from hgesim.engine.simulators import SIMULATORS, VACASK
 from hgesim.errors import EngineError
 
 __all__ = ["dialect_of", "doctor_report", "format_doctor"]
@@ -34,15 +35,15 @@ def doctor_report(engines: Sequence[Engine] | None = None) -> dict[str, Any]:
         ``ld``, ``gf180``, ``pyspice``, ``libngspice`` and ``problems``: what is missing, what it costs, and
         ``remedies`` by platform, the one for this machine as ``remedy``.
     """
-    found = list(find_engines() if engines is None else engines)
+    found = [engine for name in SIMULATORS for engine in find_engines(name)] if engines is None else list(engines)
     compiler = openvaf()
-    linker = shutil.which("ld")
+    linker = find_linker()
     report: dict[str, Any] = {
         "python": platform.python_version(),
         "platform": f"{remedies.system_name()} {platform.machine()}",
         "engines": [_engine_entry(engine, bool(compiler and linker)) for engine in found],
         "openvaf": {"path": str(compiler), "version": openvaf_version(compiler)} if compiler else None,
-        "ld": linker,
+        "ld": str(linker) if linker else None,
         "gf180": _gf180(),
         "pyspice": importlib.util.find_spec("PySpice") is not None,
         "libngspice": os.environ.get("NGSPICE_LIBRARY_PATH") or ctypes.util.find_library("ngspice"),
@@ -52,7 +53,9 @@ def doctor_report(engines: Sequence[Engine] | None = None) -> dict[str, Any]:
 
 
 def dialect_of(engine: Engine, can_compile: bool) -> str:
-    """Return how bonds are written: ``"osdi"`` where engine and compiler allow it, else ``"b-source"``."""
+    """Return how bonds are written: for ngspice ``"osdi"`` where engine and compiler allow it, else ``"b-source"``."""
+    if engine.name == VACASK.name:
+        return VACASK.name
     return "osdi" if can_compile and "osdi" in engine.capabilities else "b-source"
 
 
@@ -75,9 +78,29 @@ def _gf180() -> str | None:
 
 def _problems(report: dict[str, Any]) -> list[dict[str, Any]]:
     """List what is missing, the gravest first."""
-    engines = report["engines"]
+    problems = _ngspice_problems(report)
+    if not any(engine["name"] == VACASK.name for engine in report["engines"]):
+        problems.append(_problem("VACASK is missing: no second engine to hold results against", remedies.VACASK))
+    if report["openvaf"] is None:
+        problems.append(
+            _problem("openvaf-r is missing: no Verilog-A bonds, runs are 3 to 5 times slower", remedies.COMPILER)
+        )
+    if report["ld"] is None:
+        problems.append(_problem("a linker is missing: openvaf-r cannot finish its work", remedies.LINKER))
+    if report["gf180"] is None:
+        problems.append(_problem("GF180MCU models are missing: no gf180 blocks", remedies.MODELS))
+    if not report["pyspice"]:
+        problems.append(_problem("PySpice is missing: no bridge to its circuits", remedies.BRIDGE))
+    if report["libngspice"] is None:
+        problems.append(_problem("libngspice is missing: no co-simulation in process", remedies.LIBRARY))
+    return problems
+
+
+def _ngspice_problems(report: dict[str, Any]) -> list[dict[str, Any]]:
+    engines = [engine for engine in report["engines"] if engine["name"] != VACASK.name]
     if not engines:
-        return [_problem("no working ngspice found: nothing can be simulated", remedies.NGSPICE)]
+        cost = "only --engine vacask runs" if report["engines"] else "nothing can be simulated"
+        return [_problem(f"no working ngspice found: {cost}", remedies.NGSPICE)]
     problems = []
     best = engines[0]
     shown = f"ngspice {best['version'] or 'of unknown version'} ({best['path']})"
@@ -93,18 +116,6 @@ def _problems(report: dict[str, Any]) -> list[dict[str, Any]]:
         problems.append(
             _problem(f"{shown} loads no XSPICE code models: blocks that use them fail", remedies.CODE_MODELS)
         )
-    if report["openvaf"] is None:
-        problems.append(
-            _problem("openvaf-r is missing: no Verilog-A bonds, runs are 3 to 5 times slower", remedies.COMPILER)
-        )
-    if report["ld"] is None:
-        problems.append(_problem("the linker ld is missing: openvaf-r cannot finish its work", remedies.LINKER))
-    if report["gf180"] is None:
-        problems.append(_problem("GF180MCU models are missing: no gf180 blocks", remedies.MODELS))
-    if not report["pyspice"]:
-        problems.append(_problem("PySpice is missing: no bridge to its circuits", remedies.BRIDGE))
-    if report["libngspice"] is None:
-        problems.append(_problem("libngspice is missing: no co-simulation in process", remedies.LIBRARY))
     return problems
 
 

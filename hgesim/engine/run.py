@@ -13,6 +13,7 @@ from pathlib import Path
 from hgesim.engine.engines import Engine
 from hgesim.engine.process import kill_group, start
 from hgesim.engine.raw import RawHeader, count_rows, last_sweep_value, read_header, read_raw
+from hgesim.engine.simulators import Simulator
 from hgesim.engine.verdict import RunResult, Verdict, judge, reached_by, read_log
 from hgesim.errors import EngineError, RequestError
 
@@ -49,14 +50,14 @@ def run_deck(
     engine: Engine,
     *,
     end_time: float,
-    deck: str = "deck.cir",
+    deck: str | None = None,
     timeout: float | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> RunResult:
     """Run a deck in its folder, apart from the user's start-up files, and judge what came out.
 
-    The deck has to run ``run waveforms.raw`` with ``set filetype=binary`` in its control section. The process is
-    killed with all it started on timeout, on Ctrl-C (which becomes the verdict ``interrupted``) and on any exception.
+    The deck has to write ``waveforms.raw`` in binary. The process is killed with all it started on timeout, on Ctrl-C
+    (which becomes the verdict ``interrupted``) and on any exception.
 
     Parameters
     ----------
@@ -66,8 +67,8 @@ def run_deck(
         From `select_engine`.
     end_time : float
         Simulated time that has to be reached, s; 0 for ``.op`` and sweeps.
-    deck : str
-        File name in the folder.
+    deck : str, optional
+        File name in the folder; that of the simulator's decks by default.
     timeout : float, optional
         Wall time allowed, s; None for no limit.
     progress : callable, optional
@@ -85,7 +86,7 @@ def run_deck(
     EngineError
         ``engine.not-installed`` if the executable does not start.
     """
-    folder = Path(folder).absolute()
+    folder, deck = Path(folder).absolute(), deck or engine.simulator.deck
     if not (folder / deck).is_file():
         raise RequestError(
             "engine.no-deck", f'there is no "{deck}"', place=str(folder), remedy="write the netlist there first"
@@ -96,8 +97,8 @@ def run_deck(
     for stale in (raw, log):  # rows of an earlier run must not count for this one
         stale.unlink(missing_ok=True)
     watch = _Watch(raw, end_time, progress)
-    verdict = _execute([engine.path, "-n", "-b", deck], folder, timeout, watch)
-    return _result(verdict, watch, folder, deck)
+    verdict = _execute(engine.command(deck), folder, timeout, watch)
+    return _result(verdict, watch, folder / deck, engine.simulator)
 
 
 class _Watch:
@@ -123,7 +124,7 @@ class _Watch:
         self.report(Progress(reached, self.end_time, time.monotonic() - self.started, rows))
 
 
-def _execute(command: list[str | Path], folder: Path, timeout: float | None, watch: _Watch) -> Verdict | None:
+def _execute(command: list[str], folder: Path, timeout: float | None, watch: _Watch) -> Verdict | None:
     """Run the command to its end; return a verdict if we ended it, None if it ended by itself."""
     deadline = None if timeout is None else watch.started + timeout
     process: subprocess.Popen[bytes] | None = None
@@ -165,9 +166,10 @@ def _wait(process: subprocess.Popen[bytes], deadline: float | None, watch: _Watc
             return None
 
 
-def _result(verdict: Verdict | None, watch: _Watch, folder: Path, deck: str) -> RunResult:
+def _result(verdict: Verdict | None, watch: _Watch, deck: Path, simulator: Simulator) -> RunResult:
     """Read log and rows, and judge them unless we ended the run ourselves."""
-    findings = read_log(_log_text(folder / LOG_NAME))
+    folder = deck.parent
+    findings = read_log(_log_text(folder / LOG_NAME), simulator.words)
     try:
         data = read_raw(watch.raw)
     except EngineError:
@@ -181,7 +183,7 @@ def _result(verdict: Verdict | None, watch: _Watch, folder: Path, deck: str) -> 
     elif verdict is Verdict.INTERRUPTED:
         message = f"interrupted at {reached:.4g} s of {watch.end_time:.4g} s; the rows until then are kept"
     else:
-        missing = () if data is None else _missing(folder / deck, data.names)
+        missing = () if data is None else _missing(deck, data.names)
         verdict, message = judge(data, findings, watch.returncode, watch.end_time, missing)
     return RunResult(
         verdict=verdict,
