@@ -20,7 +20,7 @@ from hgesim.experiment.folder import RESULT, claim_folder, write_json
 from hgesim.experiment.run import Run
 from hgesim.experiment.watch import Redraw, Status, Watch
 from hgesim.learning import does_task, sort_starts
-from hgesim.netlist import DIALECTS, DIALECTS_OF, bond_text, needs
+from hgesim.netlist import DIALECTS, DIALECTS_OF, bond_text, deck_text, needs
 from hgesim.network import write_network
 
 __all__ = ["Experiment", "learn"]
@@ -275,8 +275,9 @@ class Experiment:
         }
 
     def refuse_missing_parts(self, dialect: str) -> None:
-        """Look for foundry models and compile the bond before a folder is made that would stay empty."""
+        """Write the deck, look for foundry models, compile the bond, before a folder is made that would stay empty."""
         circuit = self.design.circuit
+        deck_text(circuit, dialect)
         if circuit.foundry:
             gf180_models()
         if text := bond_text(circuit, dialect):

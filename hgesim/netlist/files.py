@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hgesim.design.circuit import Circuit
-from hgesim.netlist.vacask import VACASK_DECK, vacask_files
+from hgesim.netlist.vacask import vacask_files, write_vacask
 from hgesim.netlist.vacask_parts import vacask_verilog
 from hgesim.netlist.verilog import uses_osdi, verilog_a
 from hgesim.netlist.writer import DIALECTS, path_file, write_deck
@@ -46,7 +46,7 @@ def deck_files(circuit: Circuit, dialect: str = "osdi") -> dict[str, str]:
 
 def deck_text(circuit: Circuit, dialect: str = "osdi") -> str:
     """Return the deck alone, in any dialect."""
-    return deck_files(circuit, dialect)[VACASK_DECK] if dialect == VACASK else write_deck(circuit, dialect)
+    return write_vacask(circuit) if dialect == VACASK else write_deck(circuit, dialect)
 
 
 def bond_text(circuit: Circuit, dialect: str) -> str:

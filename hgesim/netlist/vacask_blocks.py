@@ -11,14 +11,14 @@ from hgesim.units import spice_number
 
 __all__ = ["block_lines", "model_lines", "needs_foundry_cards", "net_name", "not_for_vacask", "powers_as_calls"]
 
-# kind of a SPICE model, and level where there are several: VACASK's file, its module, and the type. The variants in sn/
-# have fewer nodes and the noise of small signals only.
+# kind and level of a SPICE model: VACASK's file (none for a module of bond.va), its module, and the type. The variants
+# in sn/ have fewer nodes and the noise of small signals only.
 _MODULES = {
     ("d", 1): ("diode", "sp_diode", 0),
     ("npn", 1): ("bjt", "sp_bjt", 1),
     ("pnp", 1): ("bjt", "sp_bjt", -1),
-    **{("nmos", level): (f"mos{level}", f"sp_mos{level}", 1) for level in (1, 2, 3)},
-    **{("pmos", level): (f"mos{level}", f"sp_mos{level}", -1) for level in (1, 2, 3)},
+    ("nmos", 1): ("", "mos1", 1),
+    ("pmos", 1): ("", "mos1", -1),
 }
 _VALUE = r"(?:\{[^{}]*\}|'[^']*'|[-+.\w]+)"
 _PAIRS = rf"(?P<pairs>(?: \w+ ?= ?{_VALUE})*)"
@@ -178,7 +178,7 @@ def model_lines(texts: Iterable[str]) -> list[str]:
         for number, card in cards(text, "models"):
             if card.startswith(".model"):
                 load, model = _model(card, f"line {number}")
-                loads[f'load "spice/sn/{load}.osdi"'] = None
+                loads |= {f'load "spice/sn/{load}.osdi"': None} if load else {}
                 models.append(model)
     return [*loads, *models]
 
