@@ -88,23 +88,24 @@ def netlist(
     overrides: Overrides = None,
     engine: EngineName = None,
     dialect: Annotated[
-        str | None, typer.Option(help="osdi or b-source; without it what the engine found can do.")
+        str | None, typer.Option(help="osdi, b-source or vacask; without it what the engine found can do.")
     ] = None,
     force: Force = False,
 ) -> None:
-    """Write the netlist: the deck to standard output, or a folder that plain `ngspice -n -b deck.cir` runs."""
+    """Write the netlist: the deck to standard output, or a folder that the simulator runs as it is."""
+    from hgesim.engine import usage
     from hgesim.experiment import Experiment, netlist_folder
     from hgesim.experiment.folder import claim_folder
 
     experiment = Experiment.from_file(config, _settings(overrides, engine))
     experiment.design.refuse_python("a deck alone", update=False)
     if out is None:
-        print(experiment.design.netlist(dialect or "osdi"), end="")
+        print(experiment.design.netlist(dialect or experiment.dialects[0]), end="")
         return
     chosen = dialect or experiment.engine()[1]
     experiment.design.netlist(chosen)
     netlist_folder(experiment.design, claim_folder(out, force=force), chosen)
-    print(f"wrote {out}; run it there: ngspice -n -b deck.cir")
+    print(f"wrote {out}; run it there: {usage(chosen)}")
 
 
 @app.command()

@@ -50,3 +50,9 @@ def shared_engine(request: pytest.FixtureRequest) -> Engine:
 def every_engine(ngspice: Engine) -> list[Engine]:
     """All engines of this machine."""
     return find_engines()
+
+
+@pytest.fixture(scope="session")
+def vacask() -> Engine:
+    """VACASK of the wheel, with compiler and linker."""
+    return select_engine("vacask", requires=frozenset({"osdi"}))

@@ -324,10 +324,10 @@ class Design:
         return self.replace(blocks={**self.blocks, kind: chosen})
 
     def netlist(self, dialect: str = "osdi") -> str:
-        """Return the deck as text; see `hgesim.netlist.write_deck`."""
-        from hgesim.netlist import write_deck
+        """Return the deck as text; see `hgesim.netlist.deck_files`."""
+        from hgesim.netlist import deck_text
 
-        return write_deck(self.circuit, dialect)
+        return deck_text(self.circuit, dialect)
 
 
 def _nets(signals: Mapping[str, Any]) -> list[str]:

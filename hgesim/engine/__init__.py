@@ -6,6 +6,7 @@ from hgesim.engine.fill import fill_folder
 from hgesim.engine.models import gf180_models
 from hgesim.engine.raw import RawData, read_raw, row_blocks
 from hgesim.engine.run import LOG_NAME, RAW_NAME, Ended, Progress, conclude, run_deck
+from hgesim.engine.simulators import usage
 from hgesim.engine.verdict import RunResult, Verdict
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "row_blocks",
     "run_deck",
     "select_engine",
+    "usage",
 ]

@@ -12,11 +12,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from hgesim.engine.cache import cache_folder
+from hgesim.engine.linker import find_linker
 from hgesim.engine.process import clean_environment
 from hgesim.engine.remedies import COMPILER, LINKER, remedy_here
 from hgesim.errors import EngineError
 
-__all__ = ["cache_folder", "compile_bond", "openvaf", "openvaf_version"]
+__all__ = ["compile_bond", "openvaf", "openvaf_version"]
 
 _COMPILE_TIMEOUT_S = 120.0
 
@@ -46,15 +48,6 @@ def _version(compiler: str, _mtime: int) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.decode("utf-8", "replace").strip()
-
-
-def cache_folder() -> Path:
-    """Return the folder of compiled bonds: HGESIM_CACHE, else hgesim below XDG_CACHE_HOME or ``~/.cache``."""
-    own = os.environ.get("HGESIM_CACHE")
-    if own:
-        return Path(own).expanduser().absolute()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "hgesim"
 
 
 def compile_bond(source: str, cache_dir: str | Path | None = None) -> Path:
@@ -87,7 +80,7 @@ def compile_bond(source: str, cache_dir: str | Path | None = None) -> Path:
     key = "\0".join((source, openvaf_version(compiler), platform.system(), platform.machine()))
     target = folder.absolute() / f"bond-{hashlib.sha256(key.encode()).hexdigest()[:24]}.osdi"
     if not target.is_file():
-        if shutil.which("ld") is None:
+        if find_linker() is None:
             raise EngineError("engine.no-openvaf", "openvaf-r needs the linker ld", remedy=remedy_here(LINKER))
         try:
             _compile(compiler, source, target)

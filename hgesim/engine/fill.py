@@ -10,46 +10,46 @@ import sys
 from pathlib import Path
 
 from hgesim.engine.bond import compile_bond
-from hgesim.engine.models import gf180_models
+from hgesim.engine.models import GF180_FILES, gf180_models
 from hgesim.errors import HgeError
 
 __all__ = ["fill_folder"]
 
-_MODELS = ("design.ngspice", "sm141064.ngspice")
+_TEXTS = ("deck.cir", "deck.sim", "foundry.sp")
 
 
-def fill_folder(folder: Path, deck: str = "deck.cir") -> None:
+def fill_folder(folder: Path) -> None:
     """Make a folder self-contained.
 
     Parameters
     ----------
     folder : Path
-        With a deck that hgesim wrote. What it includes is copied to ``models/``; ``bond.va`` becomes ``bond.osdi``.
-    deck : str
-        Name of the deck.
+        With a deck that hgesim wrote, in any dialect. What it includes is copied to ``models/``; ``bond.va`` becomes
+        ``bond.osdi``.
 
     Raises
     ------
     EngineError
         ``models.missing``, ``engine.no-openvaf`` or ``engine.compile-failed``, each with the way out.
     """
-    text = (folder / deck).read_text(encoding="ascii")
-    if ".include models/" in text:
+    text = "\n".join(path.read_text(encoding="ascii") for path in map(folder.joinpath, _TEXTS) if path.is_file())
+    wanted = [name for name in GF180_FILES if f"models/{name}" in text]
+    if wanted:
         source = gf180_models()
         (folder / "models").mkdir(exist_ok=True)
-        for name in _MODELS:
+        for name in wanted:
             shutil.copyfile(source / name, folder / "models" / name)
-    if "pre_osdi bond.osdi" in text:
+    if "bond.osdi" in text:
         shutil.copyfile(compile_bond((folder / "bond.va").read_text(encoding="ascii")), folder / "bond.osdi")
 
 
 def main(arguments: list[str]) -> int:
     """Fill every folder with a deck below the folders named."""
-    decks = sorted(deck for name in arguments for deck in Path(name).rglob("deck.cir"))
+    folders = {deck.parent for name in arguments for text in _TEXTS for deck in Path(name).rglob(text)}
     try:
-        for deck in decks:
-            fill_folder(deck.parent)
-            print(f"filled {deck.parent}")
+        for folder in sorted(folders):
+            fill_folder(folder)
+            print(f"filled {folder}")
     except HgeError as error:
         print(f"hgesim: {error}", file=sys.stderr)
         return error.exit_code

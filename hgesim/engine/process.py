@@ -12,15 +12,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from hgesim.engine.linker import linker_folder
+
 __all__ = ["clean_environment", "kill_group", "python_command", "start"]
 
-# each of these makes ngspice read files of the user or write another raw format
-_HOSTILE = ("SPICE_USERINIT_DIR", "SPICE_ASCIIRAWFILE", "NGSPICE_INPUT_DIR", "NGSPICE_MEAS_PRECISION")
+# each of these makes a simulator read files of the user or write another raw format
+_HOSTILE = (
+    *("SPICE_USERINIT_DIR", "SPICE_ASCIIRAWFILE", "NGSPICE_INPUT_DIR", "NGSPICE_MEAS_PRECISION"),
+    *("SIM_INCLUDE_PATH", "SIM_MODULE_PATH", "SIM_OPENVAF"),
+)
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment of an engine: locale C, one thread, nothing of the user's that changes a run."""
+    """Return the environment of an engine: locale C, one thread, a linker, nothing of the user's that changes a run."""
     environment = {key: value for key, value in os.environ.items() if key not in _HOSTILE and not key.startswith("LC_")}
+    if (linker := linker_folder()) is not None:
+        environment["PATH"] = os.pathsep.join([str(linker), environment.get("PATH", os.defpath)])
     # two OpenMP threads make small BSIM4 circuits tens of times slower; this caps whatever a start-up file sets
     return environment | {"LC_ALL": "C", "LANG": "C", "OMP_THREAD_LIMIT": "1"}
 

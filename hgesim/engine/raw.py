@@ -1,4 +1,4 @@
-"""Read ngspice's binary raw files, also the torso that an aborted or killed run leaves behind.
+"""Read binary raw files of ngspice and VACASK, also the torso that an aborted or killed run leaves behind.
 
 spicelib's reader trusts the ``No. Points`` of the header, which ngspice fills in only when a run ends
 well: on a run that was cut short it finds no rows. Here the size of the file counts.
@@ -20,6 +20,7 @@ __all__ = ["RawData", "RawHeader", "count_rows", "last_sweep_value", "read_heade
 
 _HEADER_LIMIT = 1 << 24  # a header larger than 16 MB is no header
 _BLOCK_BYTES = 1 << 24
+_FLOW = ":flow(br)"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class RawData:
         Shape (points, vectors), SI units, mapped from the file; float64, complex128 for ``.ac``, where ngspice 39
         leaves garbage in the imaginary half of the frequency: take it by name.
     complete : bool
-        True if ngspice closed the file itself: the header's count and the rows agree.
+        True if the simulator closed the file itself: the header's count and the rows agree.
     """
 
     names: tuple[str, ...]
@@ -170,15 +171,24 @@ def read_header(path: Path) -> RawHeader:
 def _header(fields: dict[str, str], vectors: list[list[str]], offset: int, path: Path) -> RawHeader:
     """Check the parsed lines and freeze them."""
     try:
-        points, variables = int(fields["no. points"]), int(fields["no. variables"])
-        names = tuple(parts[1].lower() for parts in vectors)
-        units = tuple(parts[2].lower() for parts in vectors)
+        points, variables = int(fields["no. points"] or 0), int(fields["no. variables"])  # VACASK fills it in last
+        named = [_vector(parts[1].lower(), parts[2].lower(), bool(column)) for column, parts in enumerate(vectors)]
+        names, units = tuple(name for name, _ in named), tuple(unit for _, unit in named)
     except (KeyError, ValueError, IndexError):
         raise EngineError("engine.bad-raw", "has a header that does not parse", place=path.name) from None
     if not names or len(names) != variables:
         raise EngineError("engine.bad-raw", f"lists {len(names)} of {variables} vectors", place=path.name)
     is_complex = "complex" in fields.get("flags", "").lower()
     return RawHeader(fields.get("plotname", ""), names, units, is_complex, points, offset)
+
+
+def _vector(name: str, unit: str, is_signal: bool) -> tuple[str, str]:
+    """Return name and unit in ngspice's words; VACASK gives no units, and nets and currents have bare names there."""
+    if name.endswith(_FLOW):
+        return f"i({name.removesuffix(_FLOW)})", "current"
+    if unit != "notype" or "(" in name:
+        return name, unit
+    return (f"v({name})", "voltage") if is_signal else (name, name)
 
 
 def count_rows(path: Path, header: RawHeader) -> int:

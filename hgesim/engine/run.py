@@ -13,6 +13,7 @@ from pathlib import Path
 from hgesim.engine.engines import Engine
 from hgesim.engine.process import kill_group, start
 from hgesim.engine.raw import RawHeader, count_rows, last_sweep_value, read_header, read_raw
+from hgesim.engine.simulators import NGSPICE, Simulator
 from hgesim.engine.verdict import RunResult, Verdict, judge, reached_by, read_log
 from hgesim.errors import EngineError, RequestError
 
@@ -49,14 +50,14 @@ def run_deck(
     engine: Engine,
     *,
     end_time: float,
-    deck: str = "deck.cir",
+    deck: str | None = None,
     timeout: float | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> RunResult:
     """Run a deck in its folder, apart from the user's start-up files, and judge what came out.
 
-    The deck has to run ``run waveforms.raw`` with ``set filetype=binary`` in its control section. The process is
-    killed with all it started on timeout, on Ctrl-C (which becomes the verdict ``interrupted``) and on any exception.
+    The deck has to write ``waveforms.raw`` in binary. The process is killed with all it started on timeout, on Ctrl-C
+    (which becomes the verdict ``interrupted``) and on any exception.
 
     Parameters
     ----------
@@ -66,8 +67,8 @@ def run_deck(
         From `select_engine`.
     end_time : float
         Simulated time that has to be reached, s; 0 for ``.op`` and sweeps.
-    deck : str
-        File name in the folder.
+    deck : str, optional
+        File name in the folder; that of the simulator's decks by default.
     timeout : float, optional
         Wall time allowed, s; None for no limit.
     progress : callable, optional
@@ -85,7 +86,7 @@ def run_deck(
     EngineError
         ``engine.not-installed`` if the executable does not start.
     """
-    folder = Path(folder).absolute()
+    folder, deck = Path(folder).absolute(), deck or engine.simulator.deck
     if not (folder / deck).is_file():
         raise RequestError(
             "engine.no-deck", f'there is no "{deck}"', place=str(folder), remedy="write the netlist there first"
@@ -97,7 +98,7 @@ def run_deck(
         stale.unlink(missing_ok=True)
     watch = _Watch(raw, end_time, progress)
     verdict = _execute(engine.command(deck), folder, timeout, watch)
-    return conclude(folder, Ended(end_time, watch.engine_s, watch.returncode, verdict), deck)
+    return conclude(folder, Ended(end_time, watch.engine_s, watch.returncode, verdict), deck, engine.simulator)
 
 
 class _Watch:
@@ -190,7 +191,7 @@ class Ended:
     message: str = ""
 
 
-def conclude(folder: Path, ended: Ended, deck: str = "deck.cir") -> RunResult:
+def conclude(folder: Path, ended: Ended, deck: str = NGSPICE.deck, simulator: Simulator = NGSPICE) -> RunResult:
     """Read log and rows of a folder, and judge them unless the engine did not end the run.
 
     Parameters
@@ -201,9 +202,11 @@ def conclude(folder: Path, ended: Ended, deck: str = "deck.cir") -> RunResult:
         How the run ended.
     deck : str
         File name of the deck.
+    simulator : Simulator
+        Whose log it is.
     """
     raw, log = folder / RAW_NAME, folder / LOG_NAME
-    findings = read_log(_log_text(log))
+    findings = read_log(_log_text(log), simulator.words)
     try:
         data = read_raw(raw)
     except EngineError:

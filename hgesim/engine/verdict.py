@@ -11,28 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from hgesim.engine.raw import RawData, row_blocks
+from hgesim.engine.simulators import NGSPICE, LogWords
 
 __all__ = ["LogFindings", "RunResult", "Verdict", "judge", "reached_by", "read_log"]
 
 HUGE = 1e30  # ngspice caps a division by zero at 1e32: no voltage, current or time is that large
 _END_TOLERANCE = 1e-6
-
-_ABORTED = re.compile(
-    r"simulation\(s\) aborted|timestep too small|operating point could not be simulated"
-    r"|finding the operating point .* failed",
-    re.IGNORECASE,
-)
-_FATAL = re.compile(
-    r"could not find a valid modelname|unknown subckt|simulation interrupted|fatal error|couldn't be loaded"
-    r"|unable to find definition of model|unknown device type|could not find include file|no data saved"
-    r"|no such (command|file|vector|parameter|device|model)|incomplete or empty netlist|no simulations run"
-    r"|no circuit loaded|out of memory|rawfile write error",
-    re.IGNORECASE,
-)
-_ERROR_LINE = re.compile(r"\berror\b|no such|could not|can't|unable to|undefined", re.IGNORECASE)
-_TROUBLE = re.compile(r'trouble with (?:node "([^"]+)"|(?:\S+-)?instance (\S+))', re.IGNORECASE)
-_SINGULAR = re.compile(r"singular matrix:\s+check nodes? (\S+)", re.IGNORECASE)
-_ITERATIONS = re.compile(r"^\s*Total iterations = (\d+)", re.MULTILINE)
 
 
 class Verdict(StrEnum):
@@ -64,7 +48,7 @@ class RunResult:
     points : int
         Whole rows in the waveforms file.
     iterations : int or None
-        Newton iterations that ngspice reports at its end; None if it never got there.
+        Newton iterations that the simulator reports at its end; None if it never got there.
     returncode : int
         Exit status; negative for a signal. Recorded, not trusted.
     reached : float
@@ -72,7 +56,7 @@ class RunResult:
     end_time : float
         Time that was asked for, s; 0 for analyses without one.
     node : str or None
-        Node or instance that ngspice blames for non-convergence.
+        Node or instance that the simulator blames for non-convergence.
     user_init : bool
         True if the user's own start-up files were read.
     """
@@ -108,42 +92,48 @@ class LogFindings:
     iterations: int | None = None
 
 
-def read_log(text: str) -> LogFindings:
+def read_log(text: str, words: LogWords = NGSPICE.words) -> LogFindings:
     """Search an engine log for the lines that decide.
 
     Parameters
     ----------
     text : str
-        Standard output and error of ngspice.
+        Standard output and error of the engine.
+    words : LogWords
+        What its simulator says.
     """
-    # ngspice echoes the deck's title there, and a title may say anything
-    lines = [line.strip() for line in re.split(r"[\r\n]+", text) if not line.startswith("Circuit:")]
+    lines = [line.strip() for line in re.split(r"[\r\n]+", text) if not line.startswith(words.ignored)]
     body = "\n".join(lines)
-    trouble, singular, iterations = _TROUBLE.findall(body), _SINGULAR.findall(body), _ITERATIONS.findall(body)
-    blamed = next((name for pair in reversed(trouble) for name in pair if name), None) or (
-        singular[-1] if singular else None
-    )
+    iterations = words.iterations.findall(body)
     return LogFindings(
-        aborted=_most_telling(lines),
-        fatal=next((line for line in lines if _FATAL.search(line)), ""),
-        error=_first_error(lines),
-        node=blamed,
+        aborted=_most_telling(lines, words),
+        fatal=next((line for line in lines if words.fatal.search(line)), ""),
+        error=_first_error(lines, words),
+        node=_blamed(body, words),
         iterations=int(iterations[-1]) if iterations else None,
     )
 
 
-def _first_error(lines: list[str]) -> str:
-    """Return the first line that tells of an error, with the next where ngspice goes on there."""
+def _blamed(body: str, words: LogWords) -> str | None:
+    """Return the node or instance in trouble, hierarchy with points."""
+    for pattern in words.blamed:
+        if found := list(pattern.finditer(body)):
+            return next(group for group in found[-1].groups() if group).replace(":", ".")
+    return None
+
+
+def _first_error(lines: list[str], words: LogWords) -> str:
+    """Return the first line that tells of an error, with the next where it goes on there."""
     filled = [line for line in lines if line and not line.startswith("Note:")]
     for number, line in enumerate(filled):
-        if _ERROR_LINE.search(line):
+        if words.error.search(line):
             return " ".join(filled[number : number + 2]) if line.endswith((":", "from line")) else line
     return ""
 
 
-def _most_telling(lines: list[str]) -> str:
+def _most_telling(lines: list[str], words: LogWords) -> str:
     """Return the most telling line of an abort: the one with time and node if there is one."""
-    found = [line for line in lines if _ABORTED.search(line)]
+    found = [line for line in lines if words.aborted.search(line)]
     return next((line for line in found if "trouble" in line), found[0] if found else "")
 
 
@@ -174,14 +164,17 @@ def judge(
     if returncode < 0:
         return Verdict.ENGINE_ERROR, _killed_advice(-returncode)
     if "rawfile write error" in findings.fatal:
-        return Verdict.ENGINE_ERROR, "ngspice could not write its waveforms; free disk space, or save fewer vectors"
+        return (
+            Verdict.ENGINE_ERROR,
+            "the waveforms could not be written; free disk space, or save fewer vectors",
+        )
     if findings.aborted and not (findings.fatal and data is None):
         return Verdict.ABORTED, _abort_advice(findings, reached, end_time)
     if findings.fatal:
-        return Verdict.ENGINE_ERROR, f"ngspice refused the deck: {findings.error or findings.fatal}"
+        return Verdict.ENGINE_ERROR, f"the simulator refused the deck: {findings.error or findings.fatal}"
     if data is None or not len(data.values):
         why = findings.error or "see engine.log"
-        return Verdict.ENGINE_ERROR, f"ngspice wrote no waveforms: {why}"
+        return Verdict.ENGINE_ERROR, f"the simulator wrote no waveforms: {why}"
     culprit = _first_unusable(data)
     if culprit:
         return (
@@ -191,7 +184,7 @@ def judge(
     if end_time > 0 and reached < end_time * (1 - _END_TOLERANCE):
         return (
             Verdict.END_NOT_REACHED,
-            f"ngspice stopped at {reached:.4g} s of {end_time:.4g} s; see engine.log and the free disk space",
+            f"the simulator stopped at {reached:.4g} s of {end_time:.4g} s; see engine.log and the free disk space",
         )
     if missing:
         return (
@@ -201,7 +194,7 @@ def judge(
     if returncode > 0 and not data.complete:
         return (
             Verdict.ENGINE_ERROR,
-            f"ngspice left with status {returncode} before it closed the waveforms; see engine.log",
+            f"the simulator left with status {returncode} before it closed the waveforms; see engine.log",
         )
     return Verdict.OK, ""
 
@@ -229,7 +222,7 @@ def _abort_advice(findings: LogFindings, reached: float, end_time: float) -> str
     when = f" at {reached:.4g} s of {end_time:.4g} s" if end_time > 0 else ""
     where = f' near "{findings.node}"' if findings.node else ""
     cause = findings.aborted if findings.node else findings.error or findings.aborted
-    return f"ngspice gave up{when}{where} ({cause}); look there for a sharp edge or a floating node"
+    return f"the simulator gave up{when}{where} ({cause}); look there for a sharp edge or a floating node"
 
 
 def _killed_advice(number: int) -> str:
@@ -240,6 +233,7 @@ def _killed_advice(number: int) -> str:
         name = f"signal {number}"
     if name in ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"):
         return (
-            f"ngspice was killed by {name} from outside; look for a job limit or a machine out of memory, and run again"
+            f"the simulator was killed by {name} from outside; look for a job limit or a machine out of memory, "
+            "and run again"
         )
-    return f"ngspice crashed with {name}; see engine.log, and try without its last change or with another version"
+    return f"the simulator crashed with {name}; see engine.log, and try without its last change or with another version"

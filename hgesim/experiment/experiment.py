@@ -22,7 +22,7 @@ from hgesim.experiment.run import Run
 from hgesim.experiment.starts import Start, first_kept, try_start
 from hgesim.experiment.watch import Status
 from hgesim.learning import does_task, sort_starts
-from hgesim.netlist import uses_osdi, verilog_a
+from hgesim.netlist import DIALECTS, DIALECTS_OF, bond_text, deck_text, needs
 from hgesim.network import write_network
 
 __all__ = ["Experiment", "learn"]
@@ -102,6 +102,19 @@ class Experiment:
         EngineError
             ``engine.not-installed`` or ``engine.too-old``, saying what to install.
         """
+        circuit, dialects = self.design.circuit, self.dialects
+        engine = select_engine(self.config.engine.name, requires=needs(circuit, dialects[-1]))
+        return engine, next(dialect for dialect in dialects if needs(circuit, dialect) <= engine.capabilities)
+
+    @property
+    def dialects(self) -> tuple[str, ...]:
+        """Return the dialects that the settings allow, the one to be preferred first.
+
+        Raises
+        ------
+        RequestError
+            ``engine.wrong-dialect`` for a dialect that the simulator does not read.
+        """
         wish = self.config.engine
         if self.design.python_parts and wish.name != "shared":
             raise RequestError(
@@ -110,14 +123,17 @@ class Experiment:
                 place="engine.name",
                 remedy='leave it out, or set it to "shared"',
             )
-        needs_osdi = uses_osdi(self.design.circuit, "osdi")
-        needed = frozenset({"xspice"} if self.design.circuit.paths else set())
-        if wish.dialect == "osdi":
-            return select_engine(wish.name, requires=needed | ({"osdi"} if needs_osdi else set())), "osdi"
-        engine = select_engine(wish.name, requires=needed)
-        if wish.dialect == "b-source" or (needs_osdi and "osdi" not in engine.capabilities):
-            return engine, "b-source"
-        return engine, "osdi"
+        known = DIALECTS_OF.get(wish.name, DIALECTS)
+        if wish.dialect == "auto":
+            return known
+        if wish.dialect not in known:
+            raise RequestError(
+                "engine.wrong-dialect",
+                f'{wish.name} does not read "{wish.dialect}"',
+                place="engine.dialect",
+                remedy='leave it at "auto"',
+            )
+        return (wish.dialect,)
 
     def run(
         self,
@@ -256,12 +272,13 @@ class Experiment:
         }
 
     def refuse_missing_parts(self, dialect: str) -> None:
-        """Look for foundry models and compile the bond before a folder is made that would stay empty."""
+        """Write the deck, look for foundry models, compile the bond, before a folder is made that would stay empty."""
         circuit = self.design.circuit
+        deck_text(circuit, dialect)
         if circuit.foundry:
             gf180_models()
-        if uses_osdi(circuit, dialect):
-            compile_bond(verilog_a(circuit))
+        if text := bond_text(circuit, dialect):
+            compile_bond(text)
 
 
 def _what_runs(design: Design, config: Config) -> dict[str, Any]:

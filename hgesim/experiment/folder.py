@@ -12,12 +12,12 @@ from typing import Any
 from hgesim.design import Design
 from hgesim.engine import fill_folder
 from hgesim.errors import RequestError
-from hgesim.netlist import DECK, write_files
+from hgesim.netlist import DECK, VACASK_DECK, write_files
 
 __all__ = ["RESULT", "claim_folder", "netlist_folder", "write_json", "write_whole"]
 
 RESULT = "result.json"
-_MARKS = (RESULT, "config.json", DECK, "screen.json")
+_MARKS = (RESULT, "config.json", DECK, VACASK_DECK, "screen.json")
 
 
 def claim_folder(folder: Path, *, force: bool = False) -> Path:
@@ -65,7 +65,7 @@ def claim_folder(folder: Path, *, force: bool = False) -> Path:
 
 
 def netlist_folder(design: Design, folder: Path, dialect: str) -> Path:
-    """Write a self-contained folder that plain ``ngspice -b deck.cir`` runs, and return it."""
+    """Write a self-contained folder that the dialect's simulator runs as it is, and return it."""
     write_files(design.circuit, folder, dialect)
     fill_folder(folder)
     return folder

@@ -6,7 +6,7 @@ import re
 
 from hgesim.errors import RequestError
 
-__all__ = ["check_deck"]
+__all__ = ["check_deck", "check_vacask"]
 
 _DOT_LINES = {
     ".param", ".func", ".model", ".subckt", ".ends", ".options", ".nodeset", ".save", ".tran", ".dc",
@@ -54,6 +54,57 @@ def check_deck(text: str) -> None:
         if number == len(lines):
             good = line == ".end"
         if not (good and _PLAIN.fullmatch(line)):
-            raise RequestError(
-                "netlist.forbidden", f"line {number} may not stand in a deck: {line[:60]!r}", place="netlist"
-            )
+            raise _forbidden(number, line)
+
+
+def _forbidden(number: int, line: str) -> RequestError:
+    return RequestError("netlist.forbidden", f"line {number} may not stand in a deck: {line[:60]!r}", place="netlist")
+
+
+# What may stand in a VACASK deck, which could start programs by other lines of its control section.
+_IDENTIFIER = r"(?:[A-Za-z_]\w*|'\w+'|0)"
+_NUMBER = r"[-+.\w]+"
+_PAIR = r"[$\w]+ ?= ?(?:[-+*/.,<>?:()\w]+|\"\w+\"|\[[-+.\w, ]*\])"
+_VACASK = re.compile(
+    "|".join(
+        (
+            "",
+            "//.*",
+            "ground 0",
+            r'load "(?:spice/sn/)?\w+\.osdi"',
+            r'include "(?:foundry\.sp" lang=ngspice|noise_\w+\.inc")(?: //.*)?',
+            rf"model \w+ \w+(?: {_PAIR})*",
+            rf"subckt \w+ \({_IDENTIFIER}(?: {_IDENTIFIER})*\)|parameters(?: {_PAIR})+|ends",
+            rf"{_IDENTIFIER} \({_IDENTIFIER}(?: {_IDENTIFIER})*\)(?: \w+)?(?: {_PAIR})*(?: //.*)?",
+        )
+    )
+)
+_VACASK_CONTROL = re.compile(
+    "|".join(
+        (
+            "abort always",
+            rf"options(?: {_PAIR})+",
+            rf"save(?: [vi]\({_IDENTIFIER}\))+",
+            "var row=0",
+            r'sweep row variable="row" values=\[[\d, ]+\]',
+            rf'analysis waveforms (?:tran|op)(?: {_PAIR})*(?: nodeset=\{{(?:"\w+", {_NUMBER}(?:, )?)*\}})?',
+            "print stats",
+        )
+    )
+)
+
+
+def check_vacask(text: str) -> None:
+    """Refuse a VACASK deck with a line of another form than hgesim writes, as `check_deck` does for ngspice.
+
+    Raises
+    ------
+    RequestError
+        ``netlist.forbidden`` with the line number and the line.
+    """
+    inside = False
+    for number, line in enumerate(text.removesuffix("\n").split("\n")[1:], start=2):  # the first is the title
+        if line in ("control", "endc") and inside == (line == "endc"):
+            inside = not inside
+        elif not (_PLAIN.fullmatch(line) and (_VACASK_CONTROL if inside else _VACASK).fullmatch(line)):
+            raise _forbidden(number, line)

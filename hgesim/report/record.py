@@ -84,7 +84,8 @@ def read_record(folder: Path) -> Record:
     waveforms = folder / "waveforms.nc"
     if not waveforms.is_file():
         notes.append("waveforms.nc is missing: no raw waveforms and no spectrum are shown.")
-    decks = sorted(path.relative_to(folder).as_posix() for path in (folder / "netlist").glob("*.cir"))
+    found = (path for ending in ("cir", "sim") for path in (folder / "netlist").glob(f"*.{ending}"))
+    decks = sorted(path.relative_to(folder).as_posix() for path in found)
     return Record(
         folder=folder,
         result=_read_json(folder / "result.json", notes),

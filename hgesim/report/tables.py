@@ -272,7 +272,8 @@ def settings(record: Record, command: str = "learn run.toml") -> str:
     if record.deck and not python_words(record):
         deck = Path(record.deck)
         body += "<p>To run the stored circuit in the simulator by itself:</p>"
-        body += f"<pre>cd {escape(deck.parent.as_posix())}\nngspice -n -b {escape(deck.name)}</pre>"
+        command = "vacask" if deck.suffix == ".sim" else "ngspice -n -b"
+        body += f"<pre>cd {escape(deck.parent.as_posix())}\n{command} {escape(deck.name)}</pre>"
     body += _origin(record)
     sections = {
         str(name): _chosen_keys(name, values) for name, values in record.config.items() if isinstance(values, Mapping)

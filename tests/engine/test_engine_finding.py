@@ -13,6 +13,8 @@ import pytest
 from hgesim.engine import Engine, compile_bond, find_engines, gf180_models, openvaf, read_raw, run_deck, select_engine
 from hgesim.engine import bond as bond_module
 from hgesim.engine import engines as engines_module
+from hgesim.engine import linker as linker_module
+from hgesim.engine import vacask as vacask_module
 from hgesim.engine.doctor import doctor_report, format_doctor
 from hgesim.engine.remedies import NGSPICE, remedy_here
 from hgesim.errors import EngineError, RequestError
@@ -31,11 +33,12 @@ endmodule
 def no_engine(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("HGESIM_NGSPICE", raising=False)
+    monkeypatch.setattr(vacask_module, "_candidates", lambda: iter(()))
 
 
 def _pretend(monkeypatch, *engines: Engine) -> None:
     monkeypatch.delenv("HGESIM_NGSPICE", raising=False)
-    monkeypatch.setattr(engines_module, "find_engines", lambda: list(engines))
+    monkeypatch.setattr(engines_module, "find_engines", lambda name="ngspice": [e for e in engines if e.name == name])
 
 
 def _engine(version: str, *able: str) -> Engine:
@@ -172,6 +175,7 @@ def test_no_compiler(monkeypatch, tmp_path):
 
 def test_no_linker(osdi_engine, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(linker_module, "_tcc", lambda: None)
     with pytest.raises(EngineError, match="ld") as caught:
         compile_bond(CONDUCTANCE, tmp_path)
     assert caught.value.code == "engine.no-openvaf"
