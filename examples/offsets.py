@@ -5,8 +5,10 @@ python examples/offsets.py [--blocks 24] [--seed 0]
 Every block stands in one transient as often as asked for, each with its own draw of all its transistors by the
 foundry's law (nonideal.mismatch = 1). Mixers have no signal, and a low-pass behind; their offset is the mean output
 over whole periods of the reference, 10 kHz. "Behind a coupler" adds 50 mV of direct voltage at the signal input, which
-is what a mismatched coupler has there. Integrators have no input; the drift is that of their output over whole periods
-of the chopping clocks, which toggle every 1.15 ms as in a gate's run.
+is what a mismatched coupler has there. Their steps are ten times as fine as in a run of the loop, where when a mixer
+switches is blurred, and offsets of hard-switched ones seem smaller. Integrators have the resistance of a mixer and a
+low-pass before them and no input; the drift is that of their output over whole periods of the chopping clocks, which
+toggle every 1.15 ms as in a gate's run.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ def mixer_offsets(mixer: Block, reference: Sine | Square, direct: float, count: 
         parts.append(place("mixer", f"{k}", {"xp": "x", "xn": "0", "lo": "ref", "outp": out[0], "outn": out[1]}))
         parts.append(place("lowpass", f"{k}", {"inp": out[0], "inn": out[1], "outp": low[0], "outn": low[1]}))
     nets = [f"low{k}_{side}" for side in "pn" for k in range(count)]
-    raw = simulate(parts, nets, Transient(1.2e-3, 1 / (50 * CARRIER)), seed)
+    raw = simulate(parts, nets, Transient(1.2e-3, 1 / (500 * CARRIER)), seed)
     values = np.column_stack([raw[f"v({net})"] for net in nets])
     means = window_means(raw["time"], values, [[0.7e-3, 1.2e-3]])[0]
     return np.asarray(means[:count] - means[count:])

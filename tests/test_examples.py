@@ -282,6 +282,16 @@ def test_mismatch_and_area(tmp_path: Path) -> None:
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 10_000
 
 
+def test_offsets_of_single_blocks(tmp_path: Path) -> None:
+    """Two of each: chopping takes the offset, of mixers by 50 times at least; the drift is 16 ms times some millivolt."""
+    told = run_example("offsets", "--blocks 2 --seed 1", tmp_path)
+    rms = {line[:40].strip(): float(line[40:49]) for line in told.splitlines() if " rms" in line}
+    assert len(rms) == 8
+    assert rms["chopper, sine 0.3 V"] < rms["sine 0.3 V, the default"] / 50
+    assert rms["square 0.4 V"] < rms["sine 0.9 V"] < rms["sine 0.3 V, the default"]
+    assert 10 < rms["gf180"] < 300 and rms["gf180_chopped"] < rms["gf180"] / 20
+
+
 def test_area_and_its_law(bench: ModuleType) -> None:
     """A power law is found; transistors grow in area or, where they cannot shrink, mismatch grows by the root of it."""
     area = importlib.import_module("yield_area")
@@ -302,6 +312,7 @@ def test_area_and_its_law(bench: ModuleType) -> None:
         ("yield_area", "out --areas -1", "areas are above 0"),
         ("thresholds", "out --factors mismatch", "no formula for mismatch"),
         ("drift", "out --milliseconds 10", "at least 20 ms"),
+        ("offsets", "--blocks 1", "at least 2 blocks"),
     ],
 )
 def test_examples_refuse_what_they_cannot_do(

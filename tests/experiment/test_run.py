@@ -93,6 +93,19 @@ def test_rate_zero_learns_nothing(tmp_path: Path, osdi_engine: Engine) -> None:
     )
 
 
+def test_a_decay_begins_at_the_start_and_is_exponential(tmp_path: Path, osdi_engine: Engine) -> None:
+    """Nothing drives the integrators: what is left of the controls is their starts, with 10 mV of dither on top."""
+    run = learn(AND, tmp_path / "decay", overrides=[*QUICK, "loop.rate=0", "loop.decay=10 ms"])
+    assert run.verdict == "ok", run.result["message"]
+    network, design = read_network(run.folder / "network.json"), Experiment.from_file(AND, QUICK).design
+    waves, end = run.waveforms(), run.result["timeline"]["epoch"] * 2
+    assert np.exp(-end / 10e-3) < 0.45 < max(map(abs, design.loop.start))
+    for number, begun in zip(network.controls, design.loop.start, strict=True):
+        values = waves[f"el_{network.electrode_labels[number]}"].values.astype(float)
+        assert values[0] == pytest.approx(begun, abs=2e-3)
+        assert np.abs(values - begun * np.exp(-waves.time.values / 10e-3)).max() < 14e-3
+
+
 def test_plain_ngspice_runs_the_folder_to_the_same_end(tmp_path: Path, quick_run: Run, osdi_engine: Engine) -> None:
     folder = netlist_folder(Experiment.from_file(AND, QUICK).design, tmp_path / "deck", "osdi")
     done = subprocess.run([osdi_engine.path, "-n", "-b", "deck.cir"], cwd=folder, capture_output=True, timeout=120)

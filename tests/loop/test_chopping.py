@@ -39,9 +39,10 @@ def test_only_blocks_with_the_ports_get_clocks(tmp_path: Path) -> None:
     after = {e.name: e for e in loop.elements(network, {**plain, "integrator": with_clocks(tmp_path, "integrator")})}
     assert set(after) - set(before) == {"v_chop_integrator", "v_chopn_integrator"} and set(before) <= set(after)
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {f"x_integrator_{c.name}" for c in loop.channels(network)}
-    for name in changed:
-        found = after[name]
+    channels = [c.name for c in loop.channels(network)]
+    assert changed == {f"{part}_{name}" for part in ("x_integrator", "b_start") for name in channels}
+    for name in channels:
+        found = after[f"x_integrator_{name}"]
         assert isinstance(found, BlockInstance)
         assert (found.nets["chop"], found.nets["chopn"]) == ("chop_integrator", "chopn_integrator")
 

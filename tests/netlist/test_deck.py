@@ -107,6 +107,13 @@ def test_elements_stand_as_documented() -> None:
     assert lines[0] == "* homodyne learning of AND by 1 sites"
 
 
+def test_what_chops_is_solved_without_klu_and_held_gently() -> None:
+    plain, chopped = (make(integrator=name).netlist().splitlines() for name in ("gf180", "gf180_chopped"))
+    assert [line.endswith(" klu") for lines in (plain, chopped) for line in lines if ".options temp" in line] == [1, 0]
+    found = [line for line in chopped if line.startswith("b_start_")]
+    assert len(found) == 3 and all(" i=4e-06*v(start_gate)*tanh(2.5e-01*(v(" in line for line in found)
+
+
 def test_the_same_design_gives_the_same_bytes() -> None:
     for dialect in DIALECTS:
         assert make(technology="gf180").netlist(dialect) == make(technology="gf180").netlist(dialect)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,15 @@ AND = Path(__file__).parents[2] / "examples" / "and.toml"
 QUICK = ["circuit.technology=ideal", "loop.epochs=1"]
 
 
-def run(folder: Path, *settings: str) -> Run:
-    return learn(AND, folder, overrides=[*QUICK, *(f"nonideal.{setting}" for setting in settings)])
+def run(folder: Path, *settings: str, others: Sequence[str] = ()) -> Run:
+    return learn(AND, folder, overrides=[*QUICK, *others, *(f"nonideal.{setting}" for setting in settings)])
+
+
+def test_chopped_integrators_with_mismatch_begin_and_go_on(osdi_engine: Engine, tmp_path: Path) -> None:
+    """On this chip a stronger servo latches two of them at a rail; with KLU a case takes thousands of tiny steps."""
+    made = run(tmp_path / "run", "mismatch=1", "seed=3", others=["circuit.integrator=gf180_chopped"])
+    assert made.verdict == "ok", made.result["message"]
+    assert len(made.result["attempts"]) == 1 and made.result["timepoints"] < 1.2 * made.result["simulated_s"] / 2e-6
 
 
 def test_a_run_says_what_was_on_and_its_settings_repeat_it(osdi_engine: Engine, tmp_path: Path) -> None:
