@@ -23,10 +23,12 @@ FOUNDRY = """.include design.ngspice
 
 @dataclass
 class Bench:
-    """A folder and an engine; every run gets the rails of the technologies it uses."""
+    """A folder and an engine; every run gets the rails of the technologies it uses, and leaves its iterations here."""
 
     folder: Path
     engine: Engine
+    options: str = "reltol=1e-4 abstol=1e-13"
+    iterations: int | None = None
 
     def run(self, blocks: Iterable[Block], lines: str, analysis: str, saved: str) -> RawData:
         """Run `lines` (nodes vp_<technology>, vn_<technology> are the rails) and return the saved vectors."""
@@ -40,13 +42,15 @@ class Bench:
         for technology in TECHNOLOGIES.values():
             deck.append(f"v{technology.name}p vp_{technology.name} 0 {technology.positive}")
             deck.append(f"v{technology.name}n vn_{technology.name} 0 {technology.negative}")
-        deck += [lines, f".save {saved}", analysis, ".options reltol=1e-4 abstol=1e-13"]
-        deck += [".control", "set num_threads=1", "set filetype=binary", "run waveforms.raw", "quit", ".endc", ".end"]
+        deck += [lines, f".save {saved}", analysis, f".options {self.options}"]
+        deck += [".control", "set num_threads=1", "set filetype=binary", "run waveforms.raw", "rusage totiter"]
+        deck += ["quit", ".endc", ".end"]
         (self.folder / "deck.cir").write_text("\n".join(deck) + "\n")
         words = analysis.split()
         end = float(words[2]) if words[0] == ".tran" else 0.0
         result = run_deck(self.folder, self.engine, end_time=end, timeout=60)
         assert result.ok, result.message
+        self.iterations = result.iterations
         return read_raw(result.raw)
 
 

@@ -212,6 +212,19 @@ def test_mixer_mean_is_the_in_phase_part(bench: Bench, technology: str, size: fl
 
 
 @technologies
+def test_mixer_driven_hard_costs_few_iterations(bench: Bench, technology: str) -> None:
+    """With a loop's tolerances and step; where the drains of the quad are free to swing it takes 18 a time point."""
+    mixer, coupler = get_block("mixer", technology), get_block("coupler", technology)
+    source = f"vs s 0 sin(0 0.1 27e3)\nep p 0 s 0 0.5\nen n 0 s 0 -0.5\nvl l 0 sin(0 0.3 11e3)\n{never_hold(coupler)}\n"
+    chain = f"{use(coupler, 'x1', 'p n c d h hn')}\n{use(mixer, 'x2', 'c d l a b')}"
+    bench.options = "reltol=1e-3 abstol=1e-9"
+    data = bench.run([mixer, coupler], source + chain, ".tran 2e-6 1e-3 0 2e-6", "v(a) v(b) v(c) v(d)")
+    assert np.abs(data["v(c)"] - data["v(d)"]).max() > 1.5
+    assert len(data["time"]) < 600  # 508 without any step refused
+    assert bench.iterations < 8 * len(data["time"])
+
+
+@technologies
 def test_lowpass_corner(bench: Bench, technology: str) -> None:
     block = get_block("lowpass", technology)
     lines = "v1 p 0 0 ac 0.5\nv2 n 0 0 ac -0.5\n" + use(block, "x1", "p n a b")
