@@ -185,7 +185,7 @@ class Session:
         """
         self._refuse_ended()
         if until is not None:
-            if check_real(until, "cosim.bad-time", "until") <= self.time:
+            if not check_real(until, "cosim.bad-time", "until") > self.time / _CLOSE:
                 raise RequestError("cosim.bad-time", f"{until:g} s is not after {self.time:g} s", place="until")
             until = None if until >= self.stop * _CLOSE else float(until)
         self.time, ended = self._ask("run", until)
