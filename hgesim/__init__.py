@@ -20,14 +20,17 @@ _HOMES = {
     "GradientRun": "hgesim.experiment",
     "HgeError": "hgesim.errors",
     "HomodyneLoop": "hgesim.loop",
+    "Listener": "hgesim.cosim",
     "LoopSettings": "hgesim.loop",
     "Network": "hgesim.network",
     "Nonideal": "hgesim.nonideal",
     "OpenLoop": "hgesim.loop",
     "OperatingPoints": "hgesim.loop",
+    "PythonSource": "hgesim.cosim",
     "Run": "hgesim.experiment",
     "Sampling": "hgesim.experiment",
     "Scales": "hgesim.loop",
+    "Session": "hgesim.cosim",
     "Task": "hgesim.loop",
     "Timeline": "hgesim.loop",
     "block_from_file": "hgesim.blocks",
@@ -61,14 +64,17 @@ __all__ = [
     "GradientRun",
     "HgeError",
     "HomodyneLoop",
+    "Listener",
     "LoopSettings",
     "Network",
     "Nonideal",
     "OpenLoop",
     "OperatingPoints",
+    "PythonSource",
     "Run",
     "Sampling",
     "Scales",
+    "Session",
     "Task",
     "Timeline",
     "__version__",
@@ -100,6 +106,7 @@ __all__ = [
 if TYPE_CHECKING:
     from hgesim.blocks import block_from_file, block_from_pyspice
     from hgesim.config import load_config
+    from hgesim.cosim import Listener, PythonSource, Session
     from hgesim.design import Design, block_set, network_bench
     from hgesim.errors import HgeError
     from hgesim.experiment import Experiment, GradientRun, Run, Sampling, gradient, learn, measure_gradients

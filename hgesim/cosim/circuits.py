@@ -115,6 +115,13 @@ def alteration(
         if not re.fullmatch(r"[\w.#]+", text):
             raise RequestError("cosim.bad-name", f"{text!r}", place="alter", remedy="a name of the deck")
     line = next((line for line in deck.lines if line.split(None, 1)[0].lower() == device), "")
+    if isinstance(circuit, Circuit) and parameter == "rate" and not line:
+        raise RequestError(
+            "cosim.unknown-device",
+            f"{name} is a formula on this engine, which cannot be altered",
+            place="alter",
+            remedy="use an engine with OSDI",
+        )
     wave = _WAVE.search(line) if device[0] in "vi" and parameter is None else None
     if wave:
         raise RequestError(

@@ -16,7 +16,7 @@ from hgesim.cosim.job import Job
 from hgesim.cosim.snapshot import Snapshot
 from hgesim.errors import RequestError
 
-__all__ = ["checked_sources", "complete_deck", "make_job", "named_functions"]
+__all__ = ["checked_listeners", "checked_sources", "complete_deck", "make_job", "named_functions"]
 
 Sources = dict[tuple[str, ...], PythonSource | float]
 
@@ -29,10 +29,19 @@ def checked_sources(sources: Mapping[str | tuple[str, ...], PythonSource | float
     RequestError
         ``cosim.bad-source``.
     """
+    if not isinstance(sources, Mapping):
+        raise RequestError(
+            "cosim.bad-source", f"{sources!r}"[:60], place="sources", remedy="a dict of names to sources"
+        )
     found: Sources = {}
     seen: list[str] = []
     for key, source in sources.items():
-        names = tuple(name.lower() for name in ((key,) if isinstance(key, str) else key))
+        given = key if isinstance(key, tuple) else (key,)
+        if not given or not all(isinstance(name, str) for name in given):
+            raise RequestError(
+                "cosim.bad-source", f"{key!r}"[:60], place="sources", remedy="a name, or a tuple of names"
+            )
+        names = tuple(name.lower() for name in given)
         if not isinstance(source, PythonSource) and not (is_real(source) and math.isfinite(source) and len(names) == 1):
             raise RequestError(
                 "cosim.bad-source", f"{source!r}"[:60], place=", ".join(names), remedy="give a PythonSource or a number"
@@ -43,6 +52,15 @@ def checked_sources(sources: Mapping[str | tuple[str, ...], PythonSource | float
     if twice:
         raise RequestError("cosim.bad-source", f'"{twice[0]}" is driven twice', place="sources")
     return found
+
+
+def checked_listeners(listeners: Sequence[Listener]) -> tuple[Listener, ...]:
+    """Return the listeners, or raise RequestError ``cosim.bad-listener``."""
+    if not isinstance(listeners, Sequence) or not all(isinstance(listener, Listener) for listener in listeners):
+        raise RequestError(
+            "cosim.bad-listener", f"{listeners!r}"[:60], place="listeners", remedy="a list of Listener objects"
+        )
+    return tuple(listeners)
 
 
 def named_functions(

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from hgesim.arguments import check_positive, check_real, is_real
+from hgesim.arguments import check_kind, check_positive, check_real, is_real
 from hgesim.cosim.circuits import alteration, deck_of, node_of
 from hgesim.cosim.client import Client, Failed, Refused
 from hgesim.cosim.functions import Listener, PythonSource
-from hgesim.cosim.prepare import checked_sources, complete_deck, make_job, named_functions
+from hgesim.cosim.prepare import checked_listeners, checked_sources, complete_deck, make_job, named_functions
 from hgesim.cosim.snapshot import Snapshot, later
 from hgesim.design import Circuit, Design, Transient
 from hgesim.engine import (
@@ -110,6 +110,8 @@ class Session:
         folder: str | Path | None = None,
         timeout: float | None = None,
     ) -> None:
+        if transient is not None:
+            check_kind(transient, Transient, "cosim.bad-transient", "transient")
         self.timeout = None if timeout is None else check_positive(timeout, "cosim.bad-timeout", "timeout", "s")
         engine = select_engine("shared")
         self.folder = Path(tempfile.mkdtemp(prefix="hgesim-session-") if folder is None else folder).absolute()
@@ -119,7 +121,8 @@ class Session:
         circuit, start = circuit if isinstance(circuit, _Resumed) else _Resumed(circuit, Snapshot(0.0, {}))
         self._epoch = circuit.loop.timeline.epoch if isinstance(circuit, Design) else None
         self._circuit = circuit.circuit if isinstance(circuit, Design) else circuit
-        self._sources, self._listeners = checked_sources(sources or {}), tuple(listeners)
+        self._sources = checked_sources({} if sources is None else sources)
+        self._listeners = checked_listeners(listeners)
         deck, place = deck_of(self._circuit, self.folder, engine, transient)
         functions = named_functions(self._circuit, self._sources, self._listeners)
         deck = complete_deck(deck, *functions)
@@ -185,7 +188,7 @@ class Session:
         """
         self._refuse_ended()
         if until is not None:
-            if check_real(until, "cosim.bad-time", "until") <= self.time:
+            if not check_real(until, "cosim.bad-time", "until") > self.time / _CLOSE:
                 raise RequestError("cosim.bad-time", f"{until:g} s is not after {self.time:g} s", place="until")
             until = None if until >= self.stop * _CLOSE else float(until)
         self.time, ended = self._ask("run", until)

@@ -22,7 +22,7 @@ from hgesim.cosim.rows import RawFile, plain_name, shown_name
 __all__ = ["Simulation", "serve"]
 
 _BLOCK, _INTERVAL_S = 4096, 0.25  # rows and wall time between two writes to disk
-_LATE = 1.0 + 1e-9
+_JUST = 1.0 - 1e-15  # a step that is put on a time may be some roundings off
 _NODES = "nodes.ic"
 _NODE_LINE = re.compile(r"^\.ic v\((\S+)\) = (\S+)", re.MULTILINE)
 
@@ -95,7 +95,9 @@ class Simulation:
         """Run to a time of the user's clock or to the end; return the time reached, and whether it is the end."""
         self.until = None if until is None else until - self.offset
         if self.until is not None:
-            self._plan_pause(self.until)
+            self.engine.command(f"stop when time >= {self.until * _JUST!r}", silent=True)
+            if self.file:
+                self.engine.stop_at(self.until)
         told = self.engine.command("resume" if self.file else "run")
         paused = any("condition met: stop" in line for line in told)
         self.engine.command("delete all", silent=True)
@@ -167,8 +169,6 @@ class Simulation:
                 self._start()
             for part in self.steps:
                 part.step(time, values)
-            if self.until is not None and time - self.offset > self.until * _LATE:
-                self._pause_late()
             if self.rows - self.file.rows >= _BLOCK or monotonic() > self._write_at:  # type: ignore[union-attr]
                 self._write_rows()
         except BaseException:
@@ -210,22 +210,8 @@ class Simulation:
             self._fail("refused", f'there is no external source "{lost[0]}"')
         ordered = sorted(self.stored, key=lambda name: name != "time")
         self.file = RawFile(Path(self.job.raw), self.job.lines[0], ordered)
-        if self.until is not None and self.engine.version < 44:
+        if self.until is not None:
             self.engine.stop_at(self.until)
-
-    def _plan_pause(self, time: float) -> None:
-        """Have the simulator pause at a time: version 44 does so by itself, 39 needs a step there that it passes."""
-        if self.engine.version >= 44:
-            self.engine.command(f"stop when time = {time!r}", silent=True)
-            return
-        self.engine.command(f"stop when time > {time * CLOSE!r}", silent=True)
-        if self.file:
-            self.engine.stop_at(time)
-
-    def _pause_late(self) -> None:
-        """Pause at the next step: beside a time at which it has to step anyway the simulator misses the exact one."""
-        self.until = None
-        self.engine.command("stop when time > 0", silent=True)
 
     def _write_rows(self) -> None:
         assert self.file is not None

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -61,12 +60,6 @@ class Library(NgSpiceShared):
             super().__init__(send_data=hooks is not None)
 
     @property
-    def version(self) -> float:
-        """Return the version as a number, for example 44.2; 0 if the library does not say."""
-        found = re.search(r"ngspice-(\d+(?:\.\d+)?)", " ".join(self._greeting))
-        return float(found[1]) if found else 0.0
-
-    @property
     def library_path(self) -> str:
         """Return the library to load: PySpice asks for it."""
         return self._path
@@ -111,7 +104,6 @@ class Library(NgSpiceShared):
         if hooks is not None:
             self._kept["number"] = ffi.new("int *", 0)
             api.ngSpice_Init_Sync(kept["source"], kept["source"], ffi.NULL, kept["number"], ffi.NULL)
-        self._greeting = list(self.told)
         self.command("set nomoremode")
 
     def _take_line(self, message: Any, *_: Any) -> int:

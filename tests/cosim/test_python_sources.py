@@ -132,6 +132,9 @@ def test_nonsense_is_refused_where_it_is_written(make, code):
         ({"v2": math.nan}, "cosim.bad-source"),
         ({"v2": "1"}, "cosim.bad-source"),
         ({"v2": 1.0, "V2": 2.0}, "cosim.bad-source"),
+        ({3: 1.0}, "cosim.bad-source"),
+        ({(): 1.0}, "cosim.bad-source"),
+        ([1.0], "cosim.bad-source"),
         ({("v1", "v2"): PythonSource(abs, ["out"], initial=(1, 2, 3))}, "cosim.bad-value"),
         ({"v2": PythonSource(abs, ["nothere"])}, "cosim.refused"),
         ({"v.x1.v2": 1.0}, "cosim.refused"),
@@ -141,6 +144,22 @@ def test_nonsense_is_refused_where_it_is_written(make, code):
 def test_sources_that_cannot_be(shared_engine, sources, code):
     with pytest.raises(RequestError) as caught, Session(low_pass(stop="1e-5"), sources=sources) as session:
         session.run()
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"listeners": Listener(abs, ["out"])}, "cosim.bad-listener"),
+        ({"listeners": [abs]}, "cosim.bad-listener"),
+        ({"transient": (1e-3, 1e-6)}, "cosim.bad-transient"),
+        ({"timeout": 0.0}, "cosim.bad-timeout"),
+        ({"timeout": "1 s"}, "cosim.bad-timeout"),
+    ],
+)
+def test_options_that_cannot_be(shared_engine, options, code):
+    with pytest.raises(RequestError) as caught:
+        Session(low_pass(), **options)
     assert caught.value.code == code
 
 

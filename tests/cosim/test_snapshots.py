@@ -40,7 +40,7 @@ def test_sources_ahead_of_their_time_are_the_same_sources_later(shared_engine):
         first, second = session.waveforms(), shifted.waveforms()
     for node in WAVES:
         expected = np.interp(second["time"] + begin, first["time"], first[f"v({node})"])
-        np.testing.assert_allclose(second[f"v({node})"], expected, atol=1e-5, err_msg=node)
+        np.testing.assert_allclose(second[f"v({node})"], expected, atol=1e-3, err_msg=node)
 
 
 def test_which_nodes_hold_charge():
