@@ -15,6 +15,8 @@ from hgesim._version import __version__
 # Where each public name lives; loaded on first use, so that `import hgesim` stays quick.
 _HOMES = {
     "Design": "hgesim.design",
+    "DigitalLoop": "hgesim.loop",
+    "DigitalSettings": "hgesim.loop",
     "Draw": "hgesim.loop",
     "Experiment": "hgesim.experiment",
     "GradientRun": "hgesim.experiment",
@@ -25,6 +27,7 @@ _HOMES = {
     "Nonideal": "hgesim.nonideal",
     "OpenLoop": "hgesim.loop",
     "OperatingPoints": "hgesim.loop",
+    "Optimizer": "hgesim.loop",
     "Run": "hgesim.experiment",
     "Sampling": "hgesim.experiment",
     "Scales": "hgesim.loop",
@@ -56,6 +59,8 @@ _HOMES = {
 }
 __all__ = [
     "Design",
+    "DigitalLoop",
+    "DigitalSettings",
     "Draw",
     "Experiment",
     "GradientRun",
@@ -66,6 +71,7 @@ __all__ = [
     "Nonideal",
     "OpenLoop",
     "OperatingPoints",
+    "Optimizer",
     "Run",
     "Sampling",
     "Scales",
@@ -105,11 +111,14 @@ if TYPE_CHECKING:
     from hgesim.experiment import Experiment, GradientRun, Run, Sampling, gradient, learn, measure_gradients
     from hgesim.learning import dithered_gradient
     from hgesim.loop import (
+        DigitalLoop,
+        DigitalSettings,
         Draw,
         HomodyneLoop,
         LoopSettings,
         OpenLoop,
         OperatingPoints,
+        Optimizer,
         Scales,
         Task,
         Timeline,

@@ -102,11 +102,13 @@ class Experiment:
         EngineError
             ``engine.not-installed`` or ``engine.too-old``, saying what to install.
         """
-        wish = self.config.engine
-        if self.design.python_parts and wish.name != "shared":
+        wish, parts = self.config.engine, self.design.python_parts
+        if parts and "name" not in wish.model_fields_set:
+            wish = wish.model_copy(update={"name": "shared"})
+        if parts and wish.name != "shared":
             raise RequestError(
                 "engine.no-python",
-                f"{', '.join(self.design.python_parts)} run in Python, which {wish.name} knows nothing of",
+                f"{', '.join(parts)} run in Python, which {wish.name} knows nothing of",
                 place="engine.name",
                 remedy='leave it out, or set it to "shared"',
             )

@@ -214,12 +214,13 @@ def test_settings_that_make_no_sense_are_refused(settings: list[str], said: str)
         small(*settings)
 
 
-def test_the_engine_is_implied_unless_said() -> None:
+def test_the_engine_is_implied_unless_said(shared_engine: Engine) -> None:
     assert small().config.engine.name == "ngspice"
     for setting in ("loop.update=digital", "circuit.lowpass=python"):
         assert small(setting).config.engine.name == "shared"
         assert small(setting, "engine.timeout=5").config.engine.name == "shared"
         assert small(setting, 'engine.name="ngspice"').config.engine.name == "ngspice"
+        assert Experiment(small(setting).design).engine()[0].name == "shared"
 
 
 @pytest.mark.parametrize("command", ["netlist", "plan", "gradient"])
