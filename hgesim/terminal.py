@@ -108,7 +108,7 @@ def tell_run(run: Run, reported: bool) -> None:
             f"separation {show_quantity(gap['initial'], 'A')} -> {show_quantity(gap['final'], 'A')}, " if gap else ""
         )
         again = f" at transient {len(attempts)}" if len(attempts) > 1 else ""
-        again += f", {', '.join(parts)} by Python" if (parts := result.get("python_parts")) else ""
+        again += f"; by Python: {', '.join(parts)}" if (parts := result.get("python_parts")) else ""
         unit = {"1": ""}.get(unit := result["loss"].get("unit", "V^2"), f" {unit}")
         print(
             f"{result['task']['name']} {word}{again}; loss {loss['initial']:.3g} -> {loss['final']:.3g}{unit}, "
