@@ -15,6 +15,8 @@ from hgesim._version import __version__
 # Where each public name lives; loaded on first use, so that `import hgesim` stays quick.
 _HOMES = {
     "Design": "hgesim.design",
+    "DigitalLoop": "hgesim.loop",
+    "DigitalSettings": "hgesim.loop",
     "Draw": "hgesim.loop",
     "Experiment": "hgesim.experiment",
     "GradientRun": "hgesim.experiment",
@@ -26,6 +28,7 @@ _HOMES = {
     "Nonideal": "hgesim.nonideal",
     "OpenLoop": "hgesim.loop",
     "OperatingPoints": "hgesim.loop",
+    "Optimizer": "hgesim.loop",
     "PythonSource": "hgesim.cosim",
     "Run": "hgesim.experiment",
     "Sampling": "hgesim.experiment",
@@ -59,6 +62,8 @@ _HOMES = {
 }
 __all__ = [
     "Design",
+    "DigitalLoop",
+    "DigitalSettings",
     "Draw",
     "Experiment",
     "GradientRun",
@@ -70,6 +75,7 @@ __all__ = [
     "Nonideal",
     "OpenLoop",
     "OperatingPoints",
+    "Optimizer",
     "PythonSource",
     "Run",
     "Sampling",
@@ -112,11 +118,14 @@ if TYPE_CHECKING:
     from hgesim.experiment import Experiment, GradientRun, Run, Sampling, gradient, learn, measure_gradients
     from hgesim.learning import dithered_gradient
     from hgesim.loop import (
+        DigitalLoop,
+        DigitalSettings,
         Draw,
         HomodyneLoop,
         LoopSettings,
         OpenLoop,
         OperatingPoints,
+        Optimizer,
         Scales,
         Task,
         Timeline,

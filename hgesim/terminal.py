@@ -108,8 +108,10 @@ def tell_run(run: Run, reported: bool) -> None:
             f"separation {show_quantity(gap['initial'], 'A')} -> {show_quantity(gap['final'], 'A')}, " if gap else ""
         )
         again = f" at transient {len(attempts)}" if len(attempts) > 1 else ""
+        again += f"; by Python: {', '.join(parts)}" if (parts := result.get("python_parts")) else ""
+        unit = {"1": ""}.get(unit := result["loss"].get("unit", "V^2"), f" {unit}")
         print(
-            f"{result['task']['name']} {word}{again}; loss {loss['initial']:.3g} -> {loss['final']:.3g} V^2, "
+            f"{result['task']['name']} {word}{again}; loss {loss['initial']:.3g} -> {loss['final']:.3g}{unit}, "
             f"network alone: {apart}{figure['name']} {figure['initial']:.3g} -> {figure['final']:.3g}; "
             f"{result['transistors']} transistors, {result['timepoints']} time points, {result['wall_s']:.0f} s"
         )

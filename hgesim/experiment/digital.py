@@ -28,6 +28,7 @@ from hgesim.netlist import DECK
 __all__ = ["DigitalAttempt", "MixedAttempt", "attempt_kind"]
 
 _LATE = 0.01  # of a ramp
+_ENDS = tuple(f"cosim.{verdict}" for verdict in Verdict)
 
 
 def attempt_kind(design: Design) -> type[Attempt]:
@@ -46,22 +47,35 @@ class MixedAttempt(Attempt):
         blocks = ComputedBlocks(self.design.circuit.elements, converters)
         source = PythonSource(blocks, blocks.nodes, grid=converters.clock.period, initial=blocks.initial)
         listeners = [Listener(blocks.watch, blocks.nodes)] if converters.clock.jitter else []
-        session = self._session({blocks.sources: source}, listeners)
         began = time.monotonic()
 
-        def work() -> None:
+        def work(session: Session) -> None:
             for pause in _pauses(line):
                 session.run(pause)
                 if watch is not None:
                     watch(Progress(session.time, line.stop, time.monotonic() - began, 2))
 
-        return _ran(session, work), self.judged
+        return self._ran(work, {blocks.sources: source}, listeners), self.judged
 
-    def _session(self, sources: Any = None, listeners: Any = ()) -> Session:
-        """Return a session on the netlist, which is written as for any other run."""
+    def _ran(self, work: Callable[[Session], None], sources: Any = None, listeners: Any = ()) -> RunResult:
+        """Let a session on the netlist, written as for any other run, work; return its verdict, whatever ended it."""
         folder = netlist_folder(self.design, self.folder / "netlist", self.dialect)
         given = {"sources": sources, "listeners": listeners, "timeout": self.config.engine.timeout}
-        return Session(folder / DECK, folder=folder, **given)
+        session: Session | None = None
+        try:
+            with Session(folder / DECK, folder=folder, **given) as session:
+                work(session)
+        except EngineError as error:
+            if session is None and error.code in _ENDS:  # it ended before it began
+                verdict = Verdict(error.code.partition(".")[2])
+                return conclude(folder, Ended(self.design.loop.timeline.stop, 0.0, 0, verdict, error.message))
+            if session is None or session.result is None:
+                raise
+        except KeyboardInterrupt:
+            if session is None or session.result is None:
+                raise
+        assert session.result is not None  # a session that is closed has a verdict
+        return session.result
 
 
 class DigitalAttempt(MixedAttempt):
@@ -73,9 +87,10 @@ class DigitalAttempt(MixedAttempt):
         assert isinstance(loop, DigitalLoop)
         channels, began = loop.channels(network)[:-1], time.monotonic()
         update = DigitalUpdate(loop, lambda number: draw_redraw(values.seed, values.start_range, len(channels), number))
-        session = self._session()
+        ended = 0.0
 
-        def work() -> None:
+        def work(session: Session) -> None:
+            nonlocal ended
             for epoch, pause in enumerate(_pauses(loop.timeline)):
                 session.run(pause)
                 waves = session.waveforms()
@@ -84,13 +99,14 @@ class DigitalAttempt(MixedAttempt):
                     progress = Progress(session.time, loop.timeline.stop, time.monotonic() - began, len(waves["time"]))
                     status = (epoch + 1, loop.timeline.epochs, here.loss, watch.attempt, loop.loss_unit)
                     watch.tell(Status(progress, *status))
+                ended = session.time
                 if update.done:
                     return
                 _apply(session, update, channels)
 
-        ran = _ran(session, work)
+        ran = self._ran(work)
         if update.done and ran.verdict == Verdict.INTERRUPTED:  # the loss was low enough before the time was up
-            ran = conclude(ran.folder, Ended(session.time, ran.engine_s))
+            ran = conclude(ran.folder, Ended(ended, ran.engine_s))
         return ran, functools.partial(self._judged_update, update)
 
     def _judged_update(self, update: DigitalUpdate, raw: RawData) -> dict[str, Any]:
@@ -120,18 +136,6 @@ class DigitalAttempt(MixedAttempt):
 def _pauses(line: Timeline) -> list[float | None]:
     """Return when to look after each epoch: a little into the ramp that follows, clear of its corner; last, the end."""
     return [*(number * line.epoch + _LATE * line.ramp for number in range(1, line.epochs)), None]
-
-
-def _ran(session: Session, work: Callable[[], None]) -> RunResult:
-    """Let a session work, and return its verdict, whatever ended it."""
-    try:
-        with session:
-            work()
-    except (EngineError, KeyboardInterrupt):
-        if session.result is None:
-            raise
-    assert session.result is not None  # a session that is closed has a verdict
-    return session.result
 
 
 def _apply(session: Session, update: DigitalUpdate, channels: tuple[Channel, ...]) -> None:

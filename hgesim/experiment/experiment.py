@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hgesim.arguments import check_kind, check_whole
-from hgesim.config import Config, load_config
+from hgesim.config import Config, EngineConfig, load_config
 from hgesim.design import Design
 from hgesim.engine import Engine, compile_bond, gf180_models, select_engine
 from hgesim.errors import RequestError
@@ -103,8 +103,23 @@ class Experiment:
             ``engine.not-installed`` or ``engine.too-old``, saying what to install.
         """
         circuit, dialects = self.design.circuit, self.dialects
-        engine = select_engine(self.config.engine.name, requires=needs(circuit, dialects[-1]))
+        engine = select_engine(self._wish.name, requires=needs(circuit, dialects[-1]))
         return engine, next(dialect for dialect in dialects if needs(circuit, dialect) <= engine.capabilities)
+
+    @property
+    def _wish(self) -> EngineConfig:
+        """Return the engine asked for: where nobody asks, what Python plays a part in runs in process."""
+        wish, parts = self.config.engine, self.design.python_parts
+        if parts and "name" not in wish.model_fields_set:
+            return wish.model_copy(update={"name": "shared"})
+        if parts and wish.name != "shared":
+            raise RequestError(
+                "engine.no-python",
+                f"{', '.join(parts)} run in Python, which {wish.name} knows nothing of",
+                place="engine.name",
+                remedy='leave it out, or set it to "shared"',
+            )
+        return wish
 
     @property
     def dialects(self) -> tuple[str, ...]:
@@ -113,16 +128,9 @@ class Experiment:
         Raises
         ------
         RequestError
-            ``engine.wrong-dialect`` for a dialect that the simulator does not read.
+            ``engine.wrong-dialect`` for a dialect that the simulator does not read; ``engine.no-python``.
         """
-        wish = self.config.engine
-        if self.design.python_parts and wish.name != "shared":
-            raise RequestError(
-                "engine.no-python",
-                f"{', '.join(self.design.python_parts)} run in Python, which {wish.name} knows nothing of",
-                place="engine.name",
-                remedy='leave it out, or set it to "shared"',
-            )
+        wish = self._wish
         known = DIALECTS_OF.get(wish.name, DIALECTS)
         if wish.dialect == "auto":
             return known

@@ -93,8 +93,9 @@ class Run(Finished):
 
     @property
     def loss(self) -> dict[str, float]:
-        """Return ``initial`` and ``final`` loss in V^2."""
-        return dict(self.result.get("loss") or {})
+        """Return ``initial`` and ``final`` loss in V^2; that of the correlation has no unit."""
+        found = self.result.get("loss") or {}
+        return {when: found[when] for when in ("initial", "final") if when in found}
 
     @property
     def continue_with(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from hgesim.cli import main
 from hgesim.engine import Engine
 from hgesim.errors import RequestError
 from hgesim.experiment import Experiment, Run, Status, plan_run, wall_time
+from hgesim.experiment.along import measure_along
 from hgesim.experiment.build import draw_redraw
 from hgesim.learning import exact_digital_run, exact_measurement
 from hgesim.loop import DigitalLoop
@@ -128,6 +129,11 @@ def test_outputs_over_range_have_the_controls_drawn_anew(tmp_path: Path, shared_
     assert second == pytest.approx(draw_redraw(3, 0.6, 2, 1))
 
 
+def test_a_run_that_ends_before_it_begins_has_a_verdict(tmp_path: Path, shared_engine: Engine) -> None:
+    run = Experiment.from_file(AND, [*DIGITAL, "engine.timeout=1 ms"]).run(tmp_path / "run")
+    assert run.verdict == "timeout" and not run.learnt and "raise the timeout" in run.result["message"]
+
+
 def ends(tmp_path: Path, name: str, *settings: str) -> tuple[np.ndarray, Run]:
     run = small("loop.epochs=1", *settings).run(tmp_path / name)
     assert run.verdict == "ok", run.result["message"]
@@ -214,12 +220,18 @@ def test_settings_that_make_no_sense_are_refused(settings: list[str], said: str)
         small(*settings)
 
 
-def test_the_engine_is_implied_unless_said() -> None:
+def test_the_engine_is_implied_unless_said(shared_engine: Engine) -> None:
     assert small().config.engine.name == "ngspice"
     for setting in ("loop.update=digital", "circuit.lowpass=python"):
         assert small(setting).config.engine.name == "shared"
         assert small(setting, "engine.timeout=5").config.engine.name == "shared"
         assert small(setting, 'engine.name="ngspice"').config.engine.name == "ngspice"
+        assert Experiment(small(setting).design).engine()[0].name == "shared"
+
+
+def test_gradients_along_a_digital_run_are_there_already(digital_run: tuple[Run, list[Status]]) -> None:
+    with pytest.raises(RequestError, match=r"gradient\.digital"):
+        measure_along(digital_run[0].folder)
 
 
 @pytest.mark.parametrize("command", ["netlist", "plan", "gradient"])
