@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from hgesim.errors import EngineError
 
-__all__ = ["RawData", "RawHeader", "count_rows", "last_sweep_value", "read_header", "read_raw", "row_blocks"]
+__all__ = ["FLOW", "RawData", "RawHeader", "count_rows", "last_sweep_value", "read_header", "read_raw", "row_blocks"]
 
 _HEADER_LIMIT = 1 << 24  # a header larger than 16 MB is no header
 _BLOCK_BYTES = 1 << 24
-_FLOW = ":flow(br)"
+FLOW = ":flow(br)"  # VACASK: behind the name of a source whose current it is
 
 
 @dataclass(frozen=True)
@@ -184,8 +184,8 @@ def _header(fields: dict[str, str], vectors: list[list[str]], offset: int, path:
 
 def _vector(name: str, unit: str, is_signal: bool) -> tuple[str, str]:
     """Return name and unit in ngspice's words; VACASK gives no units, and nets and currents have bare names there."""
-    if name.endswith(_FLOW):
-        return f"i({name.removesuffix(_FLOW)})", "current"
+    if name.endswith(FLOW):
+        return f"i({name.removesuffix(FLOW)})", "current"
     if unit != "notype" or "(" in name:
         return name, unit
     return (f"v({name})", "voltage") if is_signal else (name, name)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hgesim.engine.raw import RawData, row_blocks
+from hgesim.engine.raw import FLOW, RawData, row_blocks
 from hgesim.engine.simulators import NGSPICE, LogWords
 
 __all__ = ["LogFindings", "RunResult", "Verdict", "judge", "reached_by", "read_log"]
@@ -118,7 +118,8 @@ def _blamed(body: str, words: LogWords) -> str | None:
     """Return the node or instance in trouble, hierarchy with points."""
     for pattern in words.blamed:
         if found := list(pattern.finditer(body)):
-            return next(group for group in found[-1].groups() if group).replace(":", ".")
+            name = next(group for group in found[-1].groups() if group)
+            return name.removesuffix(FLOW).replace(":", ".")
     return None
 
 

@@ -11,6 +11,7 @@ from hgesim.experiment.instrument import Instrument, Measurement, Pace
 from hgesim.experiment.plan import RunPlan, plan_run, wall_time
 from hgesim.experiment.run import GradientRun, Run
 from hgesim.experiment.screen import Finding, Search, screen
+from hgesim.experiment.speed import PointCost, point_cost
 from hgesim.experiment.watch import Status
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Instrument",
     "Measurement",
     "Pace",
+    "PointCost",
     "Run",
     "RunPlan",
     "Sampling",
@@ -34,6 +36,7 @@ __all__ = [
     "measure_gradients",
     "netlist_folder",
     "plan_run",
+    "point_cost",
     "random_points",
     "screen",
     "wall_time",
