@@ -72,6 +72,9 @@ _GENERATOR_OHMS = 1.0
 # More, in ampere, would lift the input behind a low-pass over the rails, where the switches of an op-amp that chops
 # conduct: it would be held at a rail then.
 _GENTLE = 4e-6
+# KLU first matches every row of the matrix to a column, and takes the diagonal where there is one. A net that only a
+# source and controlled elements touch has none and pushes others off theirs: three times the work for 500 sites.
+_GATE_OHMS = 1e6
 
 
 @dataclass(frozen=True)
@@ -265,6 +268,8 @@ def gates(coupler: Block, line: Timeline, hold: float) -> list[Element]:
         VoltageSource("v_hold", "hold", "0", Pulse(rails.positive, rails.negative, **gate), "hold during ramps"),
         VoltageSource("v_holdn", "holdn", "0", Pulse(rails.negative, rails.positive, **gate), "its complement"),
         start_gate(line),
+        VoltageSource("v_start", START_GATE, "0", begin, "holds the start, then lets go"),
+        *(Resistor(f"r_{net}", net, "0", _GATE_OHMS, "load of a gate") for net in ("hold", "holdn", START_GATE)),
     ]
 
 
