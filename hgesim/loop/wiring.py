@@ -241,7 +241,7 @@ def target_current(output: str, siemens: float) -> Transconductance:
 def gates(coupler: Block, line: Timeline, hold: float) -> list[Element]:
     """Return what holds the coupler for the first `hold` seconds of every case, and what holds the start."""
     rails = rails_of(coupler)
-    gate = {"width": hold, "period": line.case, "edge": EDGE}
+    gate = {"width": hold, "period": line.case, "edge": EDGE, "late": EDGE / 4}
     begin = Pulse(1.0, 0.0, 2 * _START_EDGE, 2 * line.stop, _START_EDGE)
     return [
         VoltageSource("v_hold", "hold", "0", Pulse(rails.positive, rails.negative, **gate), "hold during ramps"),
@@ -257,7 +257,8 @@ def chop_clocks(blocks: Mapping[str, Block], line: Timeline) -> list[Element]:
     two.
     """
     # the edge belongs to the ramp: what goes back after `width` has gone back `EDGE` earlier
-    clock = {"width": line.case + EDGE, "period": 2 * line.case, "edge": EDGE}
+    late = 3 * EDGE / 4
+    clock = {"width": line.case + EDGE + late, "period": 2 * line.case, "edge": EDGE, "late": late}
     parts: list[Element] = []
     for kind, block in sorted(blocks.items()):
         if _chops(block):
