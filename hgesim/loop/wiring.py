@@ -263,12 +263,11 @@ def target_current(output: str, siemens: float) -> Transconductance:
 def gates(coupler: Block, line: Timeline, hold: float) -> list[Element]:
     """Return what holds the coupler for the first `hold` seconds of every case, and what holds the start."""
     rails = rails_of(coupler)
-    gate = {"width": hold, "period": line.case, "edge": EDGE}
+    gate = {"width": hold, "period": line.case, "edge": EDGE, "late": EDGE / 4}
     return [
         VoltageSource("v_hold", "hold", "0", Pulse(rails.positive, rails.negative, **gate), "hold during ramps"),
         VoltageSource("v_holdn", "holdn", "0", Pulse(rails.negative, rails.positive, **gate), "its complement"),
         start_gate(line),
-        VoltageSource("v_start", START_GATE, "0", begin, "holds the start, then lets go"),
         *(Resistor(f"r_{net}", net, "0", _GATE_OHMS, "load of a gate") for net in ("hold", "holdn", START_GATE)),
     ]
 
@@ -286,7 +285,8 @@ def chop_clocks(blocks: Mapping[str, Block], line: Timeline) -> list[Element]:
     two.
     """
     # the edge belongs to the ramp: what goes back after `width` has gone back `EDGE` earlier
-    clock = {"width": line.case + EDGE, "period": 2 * line.case, "edge": EDGE}
+    late = 3 * EDGE / 4
+    clock = {"width": line.case + EDGE + late, "period": 2 * line.case, "edge": EDGE, "late": late}
     parts: list[Element] = []
     for kind, block in sorted(blocks.items()):
         if block.chops:

@@ -243,7 +243,7 @@ def _wave(wave: Wave, analysis: Transient | CaseSweep) -> dict[str, float | str]
         return {"type": '"pwl"', "wave": _corners(wave.points), "period": wave.points[-1][0]}
     if isinstance(wave, Pulse):
         once = isinstance(analysis, Transient) and wave.period >= analysis.stop
-        away = wave.period - wave.width
+        away = wave.period - wave.width + wave.late
         return _pulses(wave.high, wave.low, wave.width - wave.edge, wave.edge, away, 0.0 if once else wave.period)
     assert isinstance(wave, Table) and isinstance(analysis, CaseSweep)
     # at time 0 a delay of -row is the value at row

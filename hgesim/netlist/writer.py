@@ -212,7 +212,8 @@ def _voltage(source: VoltageSource, analysis: Transient | CaseSweep) -> list[str
     if isinstance(wave, Steps):
         return [f"{start} pwl({' '.join(f'{n(t)} {n(v)}' for t, v in wave.points)}) r=0"]
     if isinstance(wave, Pulse):
-        times = (wave.width - wave.edge, wave.edge, wave.edge, wave.period - wave.width, wave.period)
+        stay = wave.period - wave.width + wave.late
+        times = (wave.width - wave.edge, wave.edge, wave.edge, stay, wave.period)
         return [f"{start} pulse({n(wave.high)} {n(wave.low)} {' '.join(n(t) for t in times)})"]
     assert isinstance(wave, Table) and isinstance(analysis, CaseSweep)
     inner = f"{source.name}_table"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
@@ -19,6 +20,7 @@ from hgesim.design import Circuit, Design, Transient, block_set, network_bench
 from hgesim.engine import Engine
 from hgesim.errors import HgeError, RequestError
 from hgesim.experiment.build import build_design
+from hgesim.loop import Timeline
 from hgesim.netlist import DECK, DIALECTS, deck_files, verilog_a, write_deck, write_files
 from hgesim.netlist.bonds import HOPPING_SUBCKT
 from hgesim.netlist.checks import check_deck
@@ -103,7 +105,7 @@ def test_elements_stand_as_documented() -> None:
     assert "g_target el_e0 0 target 0 5e-08 ; target current: the read-out's output is the error" in lines
     assert "b_start_e3 0 low_e3_p i=1e-06*v(start_gate)*(v(el_e3)-(-1e-01))" in [line.split(" ; ")[0] for line in lines]
     assert any(line.startswith("i_ref_e4 0 ref_e4 sin(0 3e-01 7e+03)") for line in lines)
-    assert "v_data_e1 el_e1 0 pwl(0e+00 3e-01 1e-04 -3e-01" in text
+    assert "v_data_e1 el_e1 0 pwl(0e+00 3e-01 5e-07 3e-01 1e-04 -3e-01" in text
     assert lines[0] == "* homodyne learning of AND by 1 sites"
 
 
@@ -401,6 +403,26 @@ def test_sources_follow_their_waves(tmp_path: Path, ngspice: Engine) -> None:
             assert window_means(time, raw["v(hold)"], pause) == pytest.approx(1.65, abs=0.01)
             settled = [(begin - line.settle, begin)]
             assert window_means(time, raw["v(el_e1)"], settled) == pytest.approx(0.6 * bits[0] - 0.3, abs=1e-6)
+
+
+def test_no_two_sources_have_their_corners_at_one_moment(tmp_path: Path, ngspice: Engine) -> None:
+    """Corners a rounding apart make ngspice step by it: after half a second it took steps of 1e-16 s and gave up."""
+    network = small_star()
+    line = Timeline(1e-4, 5e-5, 1e-3, 4, 125)  # to 0.575 s
+    loop = replace(small_loop(network), timeline=line)
+    parts = loop.elements(network, block_set("ideal", integrator="gf180_chopped"))
+    names = ("v_data_e1", "v_data_e2", "v_target", "v_hold", "v_holdn", "v_chop_integrator", "v_chopn_integrator")
+    sources = [part for part in parts if part.name in names]
+    assert len(sources) == len(names)
+    circuit = replace(
+        Design(network, loop, block_set("ideal")).circuit,
+        elements=tuple(sources),
+        analysis=Transient(line.stop, 5e-6 / 3),
+        probes=tuple(source.plus for source in sources),
+        guess=(),
+    )
+    steps = np.diff(np.array(simulate(circuit, tmp_path, ngspice)["time"]))
+    assert steps.min() > 1e-9
 
 
 def test_the_deck_runs_from_its_folder_alone(tmp_path: Path, ngspice: Engine) -> None:

@@ -159,9 +159,9 @@ def test_levels_drift_each_by_itself() -> None:
     assert set(ramps) == {f"ageing_eps_{label}" for label in network.site_labels} and len(set(ramps.values())) == 5
     assert [dataclasses.replace(path, seed=0) for path in aged.paths] == list(paths)
     for net, wave in ramps.items():
-        assert isinstance(wave, Steps) and wave.points[0] == (0.0, 0.0)
+        assert isinstance(wave, Steps) and wave.points[:2] == ((0.0, 0.0), (5e-7, 0.0))
         rate = Nonideal({"level_ageing": 0.5}, seed=2).draw("level_ageing", net.removeprefix("ageing_"))
-        assert wave.points[1] == (stop, rate * stop)
+        assert wave.points[2] == (stop, rate * stop)
     with pytest.raises(RequestError, match=r"nonideal\.no-effect.*level_drift"):
         design(Nonideal({"level_drift": 1e-6}))  # ohmic bonds have no levels
 
