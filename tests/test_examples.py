@@ -283,7 +283,7 @@ def test_mismatch_and_area(tmp_path: Path) -> None:
 
 
 def test_offsets_of_single_blocks(tmp_path: Path) -> None:
-    """Two of each: chopping takes 98 % of the offset of mixers; the drift is 16 ms times some millivolt."""
+    """Two of each: chopping takes 98 % of the mixers' offsets at least; an op-amp's millivolt over 16 ms is 60 mV/s."""
     told = run_example("offsets", "--blocks 2 --seed 1", tmp_path)
     rms = {line[:40].strip(): float(line[40:49]) for line in told.splitlines() if " rms" in line}
     assert len(rms) == 8

@@ -2,7 +2,7 @@
 * ports: inp inn input pair, dither added with gain 1, out output, chop and chopn complementary clocks between the rails, vp +1.65 V, vn -1.65 V
 * parameters: r=4e6 Ohm, c=4e-9 F: time constant r c = 16 ms
 * transfer: v(out) = v(dither) - 1/(r c) times the integral of v(inp,inn)
-* measured: slope within 0.1 %, dither gain 1.0000 and -0.06 deg at 10 kHz, output -1.64 V to 1.65 V; drift with grounded inputs, rms of 24 mismatched chips, clocks toggling every 1.15 ms: 0.2 mV/s, at most 0.4 mV/s (integrator.sp: 94, at most 174 mV/s); the offset is left as a square wave of 3.0 mV (rms of the chips) between the two states at the output; supply 0.24 mA
+* measured: slope within 0.1 %, dither gain 1.0000 and -0.06 deg at 10 kHz, output -1.64 V to 1.65 V; drift without input, rms of 24 mismatched chips, clocks toggling every 1.15 ms: 0.15 mV/s, at most 0.35 mV/s (integrator.sp: 73, at most 184 mV/s); the offset is left as a square wave of 3.0 mV (rms of the chips) between the two states at the output; supply 0.24 mA
 * ideal parts: resistors, capacitors
 * uses: opamp_chopped
 * models: gf180

@@ -22,9 +22,9 @@ def run(folder: Path, *settings: str, others: Sequence[str] = ()) -> Run:
     return learn(AND, folder, overrides=[*QUICK, *others, *(f"nonideal.{setting}" for setting in settings)])
 
 
-def test_chopped_integrators_with_mismatch_begin_and_go_on(osdi_engine: Engine, tmp_path: Path) -> None:
-    """On this chip a stronger servo latches two of them at a rail; with KLU a case takes thousands of tiny steps."""
-    made = run(tmp_path / "run", "mismatch=1", "seed=3", others=["circuit.integrator=gf180_chopped"])
+def test_chopped_integrators_with_mismatch_need_no_more_steps(osdi_engine: Engine, tmp_path: Path) -> None:
+    """On this chip KLU takes thousands of tiny steps a case, and walks at random."""
+    made = run(tmp_path / "run", "mismatch=1", "seed=1", others=["circuit.integrator=gf180_chopped"])
     assert made.verdict == "ok", made.result["message"]
     assert len(made.result["attempts"]) == 1 and made.result["timepoints"] < 1.2 * made.result["simulated_s"] / 2e-6
 
