@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system engine-local netlists demo test test-slow lint clean
+.PHONY: help setup system engine-local netlists demo test test-slow bench lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ test: netlists ## style, types, layers, then every test that is not slow
 
 test-slow: netlists ## the long simulations
 	@.venv/bin/python -m pytest -m slow
+
+bench: netlists ## how fast: every figure beside its reference, about a quarter of an hour
+	.venv/bin/hgesim bench --out runs/bench.json
 
 lint: setup ## style, types and the one way of the layers
 	@.venv/bin/ruff check

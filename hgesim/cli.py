@@ -229,6 +229,41 @@ def screen(
 
 
 @app.command()
+def bench(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME ...]", help="Figures; all without.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of the table.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write JSON to a file.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A minute or two; judges little.")] = False,
+    list_names: Annotated[bool, typer.Option("--list", help="List the figures and stop.")] = False,
+) -> None:
+    """Measure how fast hgesim is, each figure beside its reference; targets that are missed are shown, not enforced."""
+    from rich.console import Console
+
+    from hgesim.bench import FIGURES, figure_table, refuse_place, run_bench
+    from hgesim.experiment.folder import write_whole
+
+    if list_names:
+        for name, what in FIGURES.items():
+            print(f"{name:12s}{what}")
+        return
+    if out is not None:
+        refuse_place(out)
+    found = run_bench(names or (), quick=quick, tell=say)
+    text = json.dumps(found.record(), indent=1)
+    if out is not None:
+        write_whole(f"{text}\n", out)
+    if as_json:
+        print(text)
+    else:
+        console = Console()
+        console.print(figure_table(found))
+        console.print(f"{found.wall_s:.0f} s; ratios are medians of pairs, with their range")
+    raise typer.Exit(1 if found.errors else 0)
+
+
+@app.command()
 def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.", show_default=False)]) -> None:
     """Write report.html anew from what a run stored."""
     from hgesim.experiment import Run

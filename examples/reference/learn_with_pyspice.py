@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
 from ctypes.util import find_library
 from pathlib import Path
@@ -30,26 +29,20 @@ from PySpice.Spice.Netlist import Circuit
 BOLTZMANN_EV = 8.617333262145179e-05
 BLOCKS = ("opamp", "limiter", "multiplier", "readout", "loss", "coupler", "mixer", "lowpass", "integrator")
 RAIL = 1.65
+INTEGRATOR_C = 4e-9  # default of circuits/gf180/integrator.sp
 
 
-def add_network(circuit: Circuit, graph: dict[str, Any], capacitance: float) -> None:
-    """Put in sites, their levels and the hopping bonds between them."""
-    kt = BOLTZMANN_EV * graph["graph"]["temperature"]
-    electrodes = {node["id"] for node in graph["nodes"] if node["kind"] == "electrode"}
-    for node in graph["nodes"]:
-        site = node["id"]
-        if site in electrodes:
-            continue
-        arms = "".join(f"+{arm!r}*v(el_{name})" for name, arm in node["levers"].items())
-        circuit.B(f"eps_{site}", f"eps_{site}", 0, v=f"{node['level']!r}{arms}")
-        circuit.C(site, f"mu_{site}", 0, capacitance)
-        circuit.R(f"leak_{site}", f"mu_{site}", 0, 1 / graph["graph"]["site_leak"])
-    for number, bond in enumerate(graph["edges"]):
-        ends = [
-            (f"el_{end}", f"el_{end}") if end in electrodes else (f"mu_{end}", f"eps_{end}")
-            for end in (bond["source"], bond["target"])
-        ]
-        circuit.B(number, ends[0][0], ends[1][0], i=hop(*ends, bond["rate"], kt))
+def add_network(circuit: Circuit, network: dict[str, Any]) -> None:
+    """Put in sites, their levels and the hopping bonds between them and to the electrodes."""
+    sites, kt = network["sites"], BOLTZMANN_EV * network["temperature"]
+    for site, values in sites.items():
+        arms = "".join(f"+{arm!r}*v(el_{name})" for name, arm in values["levers"].items())
+        circuit.B(f"eps_{site}", f"eps_{site}", 0, v=f"{values['level']!r}{arms}")
+        circuit.C(site, f"mu_{site}", 0, network["site_capacitance"])
+        circuit.R(f"leak_{site}", f"mu_{site}", 0, 1 / network["site_leak"])
+    for number, (*ends, rate) in enumerate(network["bonds"]):
+        a, b = ((f"mu_{end}", f"eps_{end}") if end in sites else (f"el_{end}", f"el_{end}") for end in ends)
+        circuit.B(number, a[0], b[0], i=hop(a, b, rate, kt))
 
 
 def hop(a: tuple[str, str], b: tuple[str, str], rate: float, kt: float) -> str:
@@ -96,7 +89,7 @@ def add_loop(circuit: Circuit, loop: dict[str, Any]) -> None:
         circuit.X(f"mixer_{name}", "mixer_gf180", "drivep", "driven", f"ref_{name}", *mixed, *rails)
         circuit.X(f"lowpass_{name}", "lowpass_gf180", *mixed, *smooth, *rails)
         ends = (*smooth, f"dither_{name}", channel["net"])
-        circuit.X(f"integrator_{name}", "integrator_gf180", *ends, *rails, r=loop["integrator_r"])
+        circuit.X(f"integrator_{name}", "integrator_gf180", *ends, *rails, r=loop["integrator_tau"] / INTEGRATOR_C)
 
 
 def steps(levels: tuple[float, ...], loop: dict[str, Any]) -> str:
@@ -116,7 +109,7 @@ def build(problem: dict[str, Any], circuits: Path, models: Path) -> Circuit:
         circuit.include(circuits / f"{block}.sp")
     circuit.parameter("sw_stat_global", 0)
     circuit.parameter("sw_stat_mismatch", 0)
-    add_network(circuit, problem["network"], problem["loop"]["site_capacitance"])
+    add_network(circuit, problem["network"])
     add_loop(circuit, problem["loop"])
     return circuit
 
@@ -166,13 +159,14 @@ def main() -> None:
         engine.exec_command(f"set num_threads={given.threads}")
     told = []
     for seconds in given.seconds or [loop["stop"]]:
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         analysis = simulator.transient(step_time=loop["step"], end_time=seconds, max_time=loop["step"])
-        told.append({"simulated_s": seconds, "points": len(analysis.time), "wall_s": time.perf_counter() - began})
+        took = {"wall_s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu}
+        told.append({"simulated_s": seconds, "points": len(analysis.time), **took})
     if given.save is not None:
         import numpy as np
 
-        np.savez(given.save, time=analysis.time, **{name: node for name, node in analysis.nodes.items()})
+        np.savez(given.save, time=analysis.time, **dict(analysis.nodes.items()))
     print(json.dumps(told))
 
 

@@ -30,7 +30,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import hadamard
 
 from hgesim.arguments import check_finite, check_positive, check_whole
 from hgesim.errors import RequestError
@@ -263,6 +262,8 @@ def walsh_codes(amplitudes: ArrayLike, bandwidth: float) -> Perturbation:
     Odd rows change their sign after every even slot, which keeps them away from slow noise. A block has
     ``2^(1 + ceil(log2 C))`` slots of 1/(2 B).
     """
+    from scipy.linalg import hadamard
+
     count = len(_amplitudes(amplitudes))
     size = 2 ** (1 + math.ceil(math.log2(count)))
     return _coded(hadamard(size)[:, 1::2][:, :count], amplitudes, bandwidth)

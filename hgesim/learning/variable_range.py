@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from hgesim.errors import RequestError
 from hgesim.learning.signatures import numbers, positive
@@ -118,6 +116,9 @@ def zero_bias_conductance(network: Network, first: str | int, second: str | int,
     subtracted, so that conductances that span a hundred decades keep their digits, which the factors of a Laplacian do
     not. Nodes are taken in the reverse Cuthill-McKee order, which keeps the mesh sparse.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
     ends = [network.electrode(first), network.electrode(second)]
     if network.interacts:
         raise RequestError("signatures.bad-value", "sites interact", place="network", remedy="use gradient() at 0 V")

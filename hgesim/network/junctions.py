@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 __all__ = ["Diode", "Memristor", "SpaceCharge", "diode_state", "memristor_state", "space_charge_state"]
 
@@ -125,6 +124,8 @@ def diode_state(drop: FloatArray, saturation: FloatArray, scale: FloatArray, sig
 
 def memristor_state(drop: FloatArray, values: FloatArray) -> Slope:
     """Return current and slope of memristive junctions in their steady state; `values` are the fields, (6, bonds)."""
+    from scipy.special import expit
+
     low, high, up, down, climb, fall = values
     size, steepness = np.abs(drop), climb + fall
     state = expit(np.log(up / down) + steepness * size)

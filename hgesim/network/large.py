@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import NDArray
-from scipy.sparse.linalg import splu
 
 from hgesim.network.equations import Circuit, electrode_currents, evaluate, first_guess
 from hgesim.network.groups import by_gates
@@ -85,22 +83,27 @@ def _flow(circuit: Circuit, current: FloatArray) -> FloatArray:
 
 
 def _jacobian(circuit: Circuit, state: BondState) -> Any:
+    from scipy.sparse import csc_array
+
     n, (i, j) = circuit.n_sites, circuit.ends
     rows, columns = np.concatenate([i, i, j, j]), np.concatenate([i, j, i, j])
     values = np.concatenate([state.mu_i[0], state.mu_j[0], -state.mu_i[0], -state.mu_j[0]])
     inside, sites = (rows < n) & (columns < n), np.arange(n)
     entries = np.concatenate([values[inside], np.full(n, circuit.leak)])
     places = np.concatenate([rows[inside], sites]), np.concatenate([columns[inside], sites])
-    return scipy.sparse.csc_array((entries, places), shape=(n, n))
+    return csc_array((entries, places), shape=(n, n))
 
 
 def _factor(matrix: Any, slope: FloatArray) -> Any:
     """Factor with rows scaled; a trace of leak holds what hangs by less than rounding."""
-    scaled = scipy.sparse.csc_array(scipy.sparse.diags_array(1.0 / np.maximum(slope, 1e-290)) @ matrix)
+    from scipy.sparse import csc_array, diags_array, eye_array
+    from scipy.sparse.linalg import splu
+
+    scaled = csc_array(diags_array(1.0 / np.maximum(slope, 1e-290)) @ matrix)
     try:
         return splu(scaled, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}, diag_pivot_thresh=0.01)
     except RuntimeError:
-        held = scipy.sparse.csc_array(scaled + 1e-13 * scipy.sparse.eye_array(len(slope)))
+        held = csc_array(scaled + 1e-13 * eye_array(len(slope)))
     try:
         return splu(held)
     except RuntimeError:

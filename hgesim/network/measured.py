@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import PchipInterpolator
 
 from hgesim.errors import RequestError
 
@@ -156,6 +155,8 @@ def table_problem(table: object) -> str:
 @lru_cache(maxsize=1024)
 def table_pieces(table: str) -> Pieces:
     """Return the curve of a table."""
+    from scipy.interpolate import PchipInterpolator
+
     points = np.array([[float(word) for word in row.split()] for row in table.split(";")])
     curve = PchipInterpolator(points[:, 0], points[:, 1])
     inside = np.asarray(curve.c)[::-1]

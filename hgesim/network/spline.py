@@ -7,7 +7,6 @@ from importlib.resources.abc import Traversable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import make_interp_spline
 
 __all__ = ["Spline"]
 
@@ -39,6 +38,8 @@ class Spline:
     @classmethod
     def through(cls, low: FloatArray, high: FloatArray, values: FloatArray) -> Spline:
         """Interpolate values on the grid ("not-a-knot" at the ends)."""
+        from scipy.interpolate import make_interp_spline
+
         weights = values
         for axis, count in enumerate(values.shape):
             inside = make_interp_spline(np.arange(count), weights, k=3, axis=axis)

@@ -107,13 +107,14 @@ def read_waves(record: Record, nets: Iterable[str]) -> tuple[FloatArray, dict[st
     """
     if record.waveforms is None:
         return np.zeros(0), {}
-    import xarray as xr
+    import h5netcdf
 
     try:
-        with xr.open_dataset(record.waveforms, engine="h5netcdf", decode_times=False) as data:
-            time = np.asarray(data["time"].values, dtype=float)
-            wanted = [net for net in dict.fromkeys(nets) if net in data and data[net].dims == ("time",)]
-            return time, {net: np.asarray(data[net].values, dtype=float) for net in wanted}
+        with h5netcdf.File(record.waveforms, "r") as file:
+            stored = file.variables
+            time = np.asarray(stored["time"][...], dtype=float)
+            wanted = [net for net in dict.fromkeys(nets) if net in stored and stored[net].dimensions == ("time",)]
+            return time, {net: np.asarray(stored[net][...], dtype=float) for net in wanted}
     except (OSError, KeyError, ValueError, TypeError):
         return np.zeros(0), {}
 
