@@ -52,5 +52,5 @@ lint: setup ## style, types and the one way of the layers
 
 clean: ## remove what make made; runs other than runs/demo stay
 	rm -rf .venv runs/demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
-	rm -rf netlists/*/models netlists/*/*.osdi netlists/*/*.raw
+	rm -rf netlists/*/models netlists/*/*.osdi netlists/*/*.raw netlists/*/*__behavioral.va*
 	find hgesim tests examples -name __pycache__ -prune -exec rm -rf {} +

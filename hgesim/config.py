@@ -147,9 +147,9 @@ class CircuitConfig(Section):
 class EngineConfig(Section):
     """The simulator.
 
-    ``name`` (``ngspice``, or ``shared``: libngspice in a process of hgesim's), ``timeout`` (s of wall time for one
-    transient: each repeat and restart has as much again), ``dialect`` of the hopping bonds (``auto``: what the engine
-    can), ``steps_per_cycle`` (time steps in a cycle of the highest carrier; 20 is safe), ``repeats`` (how often a
+    ``name`` (``ngspice``; ``vacask``; ``shared``: libngspice in a process of hgesim's), ``timeout`` (s of wall time for
+    one transient: each repeat and restart has as much again), ``dialect`` of ngspice's hopping bonds (``auto``: what the
+    engine can), ``steps_per_cycle`` (time steps in a cycle of the highest carrier; 20 is safe), ``repeats`` (how often a
     transient in which the simulator gave up is repeated with a step shorter by a sixth).
     """
 

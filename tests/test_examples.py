@@ -27,6 +27,7 @@ DECKS = {
     "and": ("and.toml", [], "osdi"),
     "and_discrete": ("and.toml", ["circuit.technology=discrete"], "osdi"),
     "and_ideal_b_source": ("and.toml", ["circuit.technology=ideal"], "b-source"),
+    "and_vacask": ("and.toml", [], "vacask"),
 }
 
 
@@ -42,7 +43,7 @@ def test_decks_are_the_writers(name: str) -> None:
 
 
 def test_every_deck_is_known() -> None:
-    assert {path.parent.name for path in (ROOT / "netlists").glob("*/deck.cir")} == set(DECKS)
+    assert {path.parent.name for path in (ROOT / "netlists").glob("*/deck.*") if "__" not in path.name} == set(DECKS)
 
 
 STUDIES = sorted((ROOT / "examples").glob("study_*.toml"))
