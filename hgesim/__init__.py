@@ -36,6 +36,7 @@ _HOMES = {
     "Session": "hgesim.cosim",
     "Task": "hgesim.loop",
     "Timeline": "hgesim.loop",
+    "Transient": "hgesim.design",
     "block_from_file": "hgesim.blocks",
     "block_from_pyspice": "hgesim.blocks",
     "block_set": "hgesim.design",
@@ -83,6 +84,7 @@ __all__ = [
     "Session",
     "Task",
     "Timeline",
+    "Transient",
     "__version__",
     "block_from_file",
     "block_from_pyspice",
@@ -113,7 +115,7 @@ if TYPE_CHECKING:
     from hgesim.blocks import block_from_file, block_from_pyspice
     from hgesim.config import load_config
     from hgesim.cosim import Listener, PythonSource, Session
-    from hgesim.design import Design, block_set, network_bench
+    from hgesim.design import Design, Transient, block_set, network_bench
     from hgesim.errors import HgeError
     from hgesim.experiment import Experiment, GradientRun, Run, Sampling, gradient, learn, measure_gradients
     from hgesim.learning import dithered_gradient

@@ -307,9 +307,10 @@ class Session:
 
         Not kept are charges, currents and the integration's history: the first steps of the session that goes on are
         those of a start (backward Euler, small), and a charge is what the device's equations make of its voltages. Kept
-        are six digits of nodes that are not stored, all digits of those that are. Measured, as a share of each signal's
-        range, against a session that was not cut: 1e-6 on an RC network, 2e-5 on a rectifier.
-        The functions' state is the user's to keep (`state`).
+        are six digits of nodes that are not stored, all digits of those that are. Measured against a session that was
+        not cut: at most 1e-5 of a signal's range on an RC network, 6e-7 on a rectifier with an amplifier; on the
+        controls of a learning loop after two more epochs 0.2 uV with ideal blocks, and 60 uV with GF180 blocks, where
+        the pause alone moves them by 34 uV. The functions' state is the user's to keep (`state`).
 
         Parameters
         ----------
@@ -401,6 +402,8 @@ class Session:
         except Failed as failed:
             word, message = failed.args
             verdict = Verdict.ENGINE_ERROR if word == "refused" else Verdict(word)
+        except Refused as refused:
+            raise EngineError("cosim.not-done", str(refused), place=method) from None
         except KeyboardInterrupt:
             self._client.kill()
             self._conclude(Verdict.INTERRUPTED)
