@@ -323,5 +323,5 @@ class HomodyneLoop:
                 r=resistance,
             ),
             *(rest if rate == 0 else []),
-            start_servo(channel, driven[0], place.blocks["integrator"], stiff=self.settings.decay is not None),
+            start_servo(channel, driven[0], place.blocks["integrator"], decays=self.settings.decay is not None),
         ]
