@@ -344,6 +344,13 @@ def test_drift(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "drift.png").stat().st_size > 10_000
 
 
+def test_cost(tmp_path: Path, osdi_engine: Engine) -> None:
+    told = run_example("cost", "out --dopants 20 50 --controls 2 --technology ideal --points 40 --repeats 1", tmp_path)
+    rows = list(csv.DictReader((tmp_path / "out" / "cost.csv").read_text().splitlines()))
+    assert [(row["dopants"], row["controls"]) for row in rows] == [("20", "5"), ("50", "5"), ("20", "2")]
+    assert "to the power of" in told and (tmp_path / "out" / "cost.png").stat().st_size > 20_000
+
+
 def test_scaling(tmp_path: Path) -> None:
     script = ROOT / "examples" / "scaling.py"
     words = "out --parameters 2 5 --periods 2 50 --runs 80"

@@ -34,6 +34,7 @@ FIGURES: dict[str, str] = {
     "memory": "peak memory of hgesim's own process for 1e6 time points",
     "workers": "studies and restarts by two processes against one",
     "twin": "the exact solution against ngspice and against Newton's method in SciPy",
+    "cost": "what a time point costs: the network against the electronics, and 200 dopants against 50",
 }
 
 
