@@ -163,17 +163,6 @@ def test_gradient(tmp_path: Path, osdi_engine: Engine) -> None:
 
 
 @pytest.mark.slow
-def test_twin_speed(osdi_engine: Engine) -> None:
-    """The exact solution is at least a hundred times faster than a process per operating point, and all agree."""
-    script = ROOT / "examples" / "twin_speed.py"
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    rows = [line.split() for line in done.stdout.splitlines()[-2:]]
-    for row in rows:
-        assert float(row[-2]) > 100 and float(row[-1]) < 1e-4
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [("signatures", ["40", "2"], "without gating 0"), ("mean_field_limits", ["2", "2000"], "Monte Carlo, 300 K")],

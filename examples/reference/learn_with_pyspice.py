@@ -27,7 +27,6 @@ import PySpice.Spice.NgSpice.Shared as shared
 from PySpice.Spice.Netlist import Circuit
 
 BOLTZMANN_EV = 8.617333262145179e-05
-BLOCKS = ("opamp", "limiter", "multiplier", "readout", "loss", "coupler", "mixer", "lowpass", "integrator")
 RAIL = 1.65
 INTEGRATOR_C = 4e-9  # default of circuits/gf180/integrator.sp
 
@@ -103,12 +102,11 @@ def steps(levels: tuple[float, ...], loop: dict[str, Any]) -> str:
 def build(problem: dict[str, Any], circuits: Path, models: Path) -> Circuit:
     """Return the whole circuit."""
     circuit = Circuit("homodyne learning with PySpice")
-    circuit.include(models / "design.ngspice")
-    circuit.lib(models / "sm141064.ngspice", "typical")
-    for block in BLOCKS:
-        circuit.include(circuits / f"{block}.sp")
-    circuit.parameter("sw_stat_global", 0)
-    circuit.parameter("sw_stat_mismatch", 0)
+    # not circuit.include, which makes paths absolute
+    files = [models / "design.ngspice", *sorted(circuits.glob("*.sp"))]
+    circuit.raw_spice += "".join(f".include {file}\n" for file in files)
+    circuit.raw_spice += f".lib {models / 'sm141064.ngspice'} typical\n"
+    circuit.raw_spice += ".param sw_stat_global=0 sw_stat_mismatch=0\n"  # the foundry file draws mismatch by default
     add_network(circuit, problem["network"])
     add_loop(circuit, problem["loop"])
     return circuit
@@ -152,7 +150,7 @@ def main() -> None:
     bear_notes()
     simulator = simulator_of(build(problem, given.circuits, given.models), loop)
     if given.deck:
-        print(simulator)
+        print(str(simulator).replace(".end\n", f".tran {loop['step']} {loop['stop']} 0 {loop['step']}\n.end\n"), end="")
         return
     engine = shared.NgSpiceShared.new_instance()
     if given.threads is not None:

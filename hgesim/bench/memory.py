@@ -10,10 +10,10 @@ from hgesim.bench.playback import ENGINE, write_script
 from hgesim.engine import select_engine
 from hgesim.experiment import Run
 
-__all__ = ["measure"]
+__all__ = ["EPOCHS", "measure"]
 
 _LIMIT = 400e6
-_EPOCHS = 435  # of examples/xor.toml: a little over a million rows
+EPOCHS = 435  # of examples/xor.toml: a little over a million rows
 _QUICK_EPOCHS = 20
 _METHOD = (
     "Largest resident memory of the process `hgesim learn examples/xor.toml`, report included, with ideal blocks and "
@@ -24,7 +24,7 @@ _METHOD = (
 
 def measure(bench: Bench) -> tuple[Figure, ...]:
     """Play a long run back and read what hgesim's process took at most."""
-    epochs = _QUICK_EPOCHS if bench.quick else _EPOCHS
+    epochs = _QUICK_EPOCHS if bench.quick else EPOCHS
     script = write_script(bench.folder / "ngspice")
     environment = {**os.environ, ENGINE: str(select_engine("ngspice").path), "HGESIM_NGSPICE": str(script)}
     settings = ("--set", "circuit.technology=ideal", "--out", bench.folder / "run", "--force")

@@ -11,7 +11,7 @@ from hgesim.network import Hopping, Network
 __all__ = ["newton_current"]
 
 FloatArray = NDArray[np.float64]
-_DIRECT_SITES = 200  # above it sparse matrices are the faster ones
+DIRECT_SITES = 200  # above it sparse matrices are the faster ones
 
 
 def newton_current(network: Network, volts: FloatArray, most: int = 1000) -> float:
@@ -57,7 +57,7 @@ def _solve(
     """Solve one step's linear system: entries of the Jacobian at rows and columns, those of electrodes left out."""
     sites, (rows, columns) = len(right), where
     inside = (rows < sites) & (columns < sites)
-    if sites > _DIRECT_SITES:
+    if sites > DIRECT_SITES:
         from scipy.sparse import csc_matrix, identity
         from scipy.sparse.linalg import spsolve
 

@@ -21,7 +21,7 @@ from hgesim.errors import HgeError
 from hgesim.experiment import Experiment, Run
 from hgesim.network import to_graph
 
-__all__ = ["differences", "measure", "problem_of"]
+__all__ = ["Pace", "differences", "measure", "problem_of"]
 
 _FASTER = 20.0
 _REPEATS = 3
@@ -35,14 +35,14 @@ _METHOD = (
 
 
 @dataclass(frozen=True)
-class _Pace:
+class Pace:
     """What a reference run takes: once, and for each time point, in second."""
 
     start_s: float
     point_s: float
 
     @classmethod
-    def of(cls, told: Sequence[dict[str, float]], clock: str = "wall_s") -> _Pace:
+    def of(cls, told: Sequence[dict[str, float]], clock: str = "wall_s") -> Pace:
         """Take it from two transients of different length."""
         short, long = told
         point = (long[clock] - short[clock]) / (long["points"] - short["points"])
@@ -58,7 +58,7 @@ def measure(bench: Bench) -> tuple[Figure, ...]:
     config, changes = example("xor.toml"), ["--set", "loop.epochs=1"] if bench.quick else []
     design, folder = Experiment.from_file(config).design, bench.folder
     (folder / "problem.json").write_text(json.dumps(problem_of(design)), encoding="utf-8")
-    line, paces = design.loop.timeline, list[_Pace]()
+    line, paces = design.loop.timeline, list[Pace]()
     lengths = (line.pause, line.pause + (line.case / 4 if bench.quick else line.case))
 
     def learn() -> float:
@@ -68,7 +68,7 @@ def measure(bench: Bench) -> tuple[Figure, ...]:
     def reference() -> float:
         bench.tell("the PySpice script")
         told = _reference(folder, lengths)
-        paces.append(_Pace.of(told))
+        paces.append(Pace.of(told))
         return paces[-1].whole(_points(folder))
 
     pairs = interleaved(learn, reference, 1 if bench.quick else _REPEATS)
@@ -83,7 +83,7 @@ def measure(bench: Bench) -> tuple[Figure, ...]:
     details |= {"difference": apart, "lengths_s": lengths}
     if not bench.quick:
         bench.tell("the PySpice script with one thread")
-        details["one_thread_s"] = _Pace.of(_reference(folder, lengths, "--threads", "1")).whole(_points(folder))
+        details["one_thread_s"] = Pace.of(_reference(folder, lengths, "--threads", "1")).whole(_points(folder))
     target = None if bench.quick else Target(_FASTER)
     return (
         Figure(

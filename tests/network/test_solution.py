@@ -17,7 +17,6 @@ from hgesim.network import (
     dopant_disc,
     equations,
     hopping,
-    large,
     lattice,
     random_geometric,
     sinh,
@@ -328,7 +327,7 @@ def test_singular_equations_are_a_coded_error(way, monkeypatch):
         network = network.replace(coulomb=0.02 * (1 - np.eye(2)), reference=[0.5, 0.5])
     if way == "sparse":
         monkeypatch.setattr(equations, "SPARSE_SITES", 0)
-        monkeypatch.setattr(large, "splu", refuse)
+        monkeypatch.setattr("scipy.sparse.linalg.splu", refuse)
     else:
         monkeypatch.setattr(np.linalg, "solve", refuse)
     with pytest.raises(HgeError) as caught:
