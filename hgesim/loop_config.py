@@ -82,7 +82,8 @@ class ConvertersConfig(Section):
     """Converters at every crossing between the circuit and Python (`hgesim.loop.Converters`); ideal where not given.
 
     ``adc_bits`` and ``dac_bits`` (resolution), ``adc_range`` and ``dac_range`` (V, plus and minus; 1.65 V where only
-    bits are given), ``rate`` (Hz, of the one clock of both; every step of the simulator where not given), ``jitter``
+    bits are given), ``rate`` (Hz, of the one clock of both; every step of the simulator where not given; for a digital
+    update best a whole number of samples in a beat, or the lock-in's windows end early and carriers leak), ``jitter``
     (s, standard deviation of the moment of a sample) and its ``seed``.
     """
 

@@ -31,6 +31,8 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 
+_BESIDE = 8  # points before and behind a window, for the spline between points
+
 
 def correlation_loss_slope(outputs: ArrayLike, targets: ArrayLike) -> FloatArray:
     """Return the derivative of `hgesim.learning.correlation_loss` by every output, (cases,) in 1/A.
@@ -111,12 +113,12 @@ class Measured:
     derivatives: FloatArray
 
 
-def measure_epoch(time: ArrayLike, output: ArrayLike, loop: DigitalLoop, network: Network, epoch: int) -> Measured:
+def measure_epoch(time: FloatArray, output: FloatArray, loop: DigitalLoop, network: Network, epoch: int) -> Measured:
     """Read an epoch of a transient: what the converter and the lock-in make of the read-out's voltage.
 
     Parameters
     ----------
-    time, output : array, (T,)
+    time, output : ndarray, (T,)
         In second, and of the read-out in volt; at least the windows of the epoch.
     loop : DigitalLoop
         Time line, carriers, dither, converters.
@@ -129,8 +131,9 @@ def measure_epoch(time: ArrayLike, output: ArrayLike, loop: DigitalLoop, network
     carriers = [channel.carrier for channel in channels]
     currents, slopes = [], []
     for case in range(loop.timeline.cases):
-        span = loop.timeline.span(epoch, case)
-        t, volts = loop.converters.sample(time, output, span, "epoch", epoch, "case", case)
+        begin, end = span = loop.timeline.span(epoch, case)
+        around = slice(max(int(np.searchsorted(time, begin)) - _BESIDE, 0), int(np.searchsorted(time, end)) + _BESIDE)
+        t, volts = loop.converters.sample(time[around], output[around], span, "epoch", epoch, "case", case)
         current = -volts / settings.transimpedance
         in_phase, quadrature = demodulate(t, current, carriers, float(t[-1] - t[0]))
         currents.append(float(window_means(t, current, [t[0], t[-1]])))

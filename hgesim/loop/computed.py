@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from hgesim.blocks import KINDS
 from hgesim.blocks.computed import PYTHON, SENSES, SIGNAL, Computation, computation, ohms_of
 from hgesim.circuit import BlockInstance, Element
-from hgesim.loop.converters import Converters
+from hgesim.loop.converters import Converter, Converters
 
 __all__ = ["ComputedBlocks", "python_instances"]
 
@@ -55,7 +53,7 @@ class ComputedBlocks:
         self.converters = converters
         self.sources = tuple(f"v.{instance.name.lower()}.{SIGNAL}" for instance in placed)
         values = [{**dict(instance.block.parameters), **instance.parameters} for instance in placed]
-        self.initial = tuple(float(own.get("start", 0.0)) for own in values)
+        self.initial = tuple(converters.dac([own.get("start", 0.0) for own in values]).tolist())
         self._blocks: list[Computation] = [
             computation(instance.block.kind, own) for instance, own in zip(placed, values, strict=True)
         ]
@@ -93,7 +91,7 @@ class ComputedBlocks:
         """
         sensed = [*self._sampled(time, values), 0.0]
         adc, signals = self.converters.adc, list[float]()
-        rounds = adc.bits is not None or np.isfinite(adc.reach)
+        rounds = adc != Converter()
         for block, row in zip(self._blocks, self._inputs, strict=True):
             entries = []
             for entry in row:
@@ -104,7 +102,7 @@ class ComputedBlocks:
                     entries.append(float(adc(volts)) if rounds and not entry.exact else volts)
             signals.append(block(time, entries))
         dac = self.converters.dac
-        return dac(signals).tolist() if dac.bits is not None or np.isfinite(dac.reach) else signals
+        return signals if dac == Converter() else dac(signals).tolist()
 
     def _sampled(self, time: float, values: Sequence[float]) -> Sequence[float]:
         """Return the voltages as a clock with jitter finds them."""

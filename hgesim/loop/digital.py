@@ -120,6 +120,14 @@ class DigitalLoop(HomodyneLoop):
             raise RequestError(
                 "loop.out-of-range", f"a start beyond {most:g} V", place="loop.control_range", remedy="a larger range"
             )
+        rate, fastest = self.converters.clock.rate, max(self.plan.carriers)
+        if rate is not None and not rate > 2.0 * fastest:
+            raise RequestError(
+                "converters.too-slow",
+                f"{rate:g} samples a second of a carrier of {fastest:g} Hz",
+                place="converters.rate",
+                remedy=f"more than {2 * fastest:g} Hz, a whole number in each beat",
+            )
         if self.clip > self.straight:
             raise RequestError(
                 "loop.out-of-range",
@@ -162,9 +170,10 @@ class DigitalLoop(HomodyneLoop):
                 place="loop.carriers",
                 remedy=f"give {len(names)}: the threshold of a digital update has none",
             )
+        starts = self.converters.dac(self.start).tolist()
         controls = (
             Channel(name, electrode_net(name), carrier, self.settings.dither, start)
-            for name, carrier, start in zip(names, self.plan.carriers, self.start, strict=True)
+            for name, carrier, start in zip(names, self.plan.carriers, starts, strict=True)
         )
         return (*controls, Channel(THRESHOLD, "", 0.0, 0.0, self.threshold_start))
 

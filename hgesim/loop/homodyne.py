@@ -332,9 +332,9 @@ class HomodyneLoop:
 
         Raises what `channels` does.
         """
-        self.channels(network)
+        starts = [channel.start for channel in self.channels(network)[:-1]]
         first = dict(zip(network.inputs, (levels[-1] for levels in self.task.input_levels), strict=True))
-        first |= dict(zip(network.controls, self.start, strict=True))
+        first |= dict(zip(network.controls, starts, strict=True))
         return tuple(first.get(number, 0.0) for number in range(network.n_electrodes))
 
     def _stimuli(self, network: Network, coupler: Block) -> list[Element]:

@@ -114,6 +114,10 @@ def test_a_low_loss_ends_the_run_early(tmp_path: Path, shared_engine: Engine) ->
     step = 3.3 / 2**8
     for track in result["history"]["controls"].values():
         assert np.array(track) / step == pytest.approx(np.round(np.array(track) / step), abs=1e-6)
+    waves, line = run.waveforms(), result["timeline"]
+    window = (waves.time.values > line["ramp"] + line["settle"]) & (waves.time.values < line["case"])
+    for label, net in result["signals"]["controls"].items():
+        assert waves[net].values[window].mean() == pytest.approx(result["history"]["controls"][label][0], abs=1e-4)
     row = [row["final"] for row in result["outputs_loop"]]
     middle = (min(row[3:]) + max(row[:3])) / 2
     assert -result["history"]["threshold"][-1] / 2.5e6 == pytest.approx(middle)
@@ -209,6 +213,7 @@ def test_another_engine_is_refused(settings: list[str], said: str) -> None:
         (["loop.update=digital", "loop.epochs=1"], "at least 2"),
         (["loop.update=digital", "circuit.mixer=ideal", "converters.jitter=1 ns"], "give converters.rate"),
         (["converters.adc_bits=8"], "nothing crosses"),
+        (["loop.update=digital", "converters.rate=10e3"], "converters.rate.*samples a second of a carrier"),
         (["circuit.mixer=python", "converters.seed=3"], "converters.seed: does nothing: it needs jitter"),
         (["circuit.mixer=python", "converters.adc_bits=99"], "1 to 32"),
         (["circuit.integrator=python", "loop.decay=1"], "so a decay has no place"),
