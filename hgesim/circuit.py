@@ -17,7 +17,6 @@ from hgesim.blocks.transfer import REFERENCE_EDGE
 from hgesim.network import Law
 
 __all__ = [
-    "STIFF_SERVO",
     "BlockInstance",
     "BondInstance",
     "Capacitor",
@@ -271,11 +270,6 @@ class BlockInstance:
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle by what was given: a view of a mapping cannot be pickled."""
         return BlockInstance, (self.name, self.block, dict(self.nets), dict(self.parameters), self.note)
-
-
-# Siemens of a servo that has to hold a start against something: 100 mV of offset behind 200 kOhm of a low-pass are half
-# a microampere, 0.5 V on integrators that decay in 10 ms are three: for these it is off by 0.3 mV.
-STIFF_SERVO = 1e-2
 
 
 @dataclass(frozen=True)

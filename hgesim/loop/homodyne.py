@@ -362,7 +362,7 @@ class HomodyneLoop:
         capacitance = place.default("integrator", "c")
         resistance = self.settings.slowness * self.timeline.window / (capacitance * (rate if rate > 0 else 1.0))
         computed = place.blocks["integrator"].technology == PYTHON  # it is told where to begin, an analog one is led
-        servo = start_servo(channel, driven[0], place.blocks["integrator"], stiff=self.settings.decay is not None)
+        servo = start_servo(channel, driven[0], place.blocks["integrator"], decays=self.settings.decay is not None)
         return [
             *detector(channel, reference, place),
             place(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from hgesim.blocks import CHOP, PYTHON, TECHNOLOGIES, Block, Technology
 from hgesim.circuit import (
-    STIFF_SERVO,
     BlockInstance,
     CurrentSource,
     Dc,
@@ -69,6 +68,8 @@ EDGE = 1e-6
 # The start lets go within 20 ns: the inputs, which ramp from time 0, have moved by a hundred microvolts then.
 _START_EDGE = 1e-8
 _GENERATOR_OHMS = 1.0
+# In siemens: 0.5 V on integrators that decay in 10 ms take three microampere, for which a servo is off by 0.3 mV then.
+_AGAINST_DECAY = 1e-2
 # More, in ampere, would lift the input behind a low-pass over the rails, where the switches of an op-amp that chops
 # conduct: it would be held at a rail then.
 _GENTLE = 4e-6
@@ -228,14 +229,14 @@ def detector(channel: Channel, reference: Sine | Square, place: Placer) -> list[
     ]
 
 
-def start_servo(channel: Channel, into: str, integrator: Block, *, stiff: bool = False) -> StartServo:
-    """Return what holds a channel's integrator at its start through net `into`; `stiff` where something pulls at it."""
+def start_servo(channel: Channel, into: str, integrator: Block, *, decays: bool = False) -> StartServo:
+    """Return what holds a channel's integrator at its start through net `into`, against a decay if there is one."""
     servo = StartServo(
         f"b_start_{channel.name}", into, channel.net, channel.start, START_GATE, f"start of channel {channel.name}"
     )
     return replace(
         servo,
-        siemens=STIFF_SERVO if stiff else servo.siemens,
+        siemens=_AGAINST_DECAY if decays else servo.siemens,
         most=_GENTLE if integrator.chops else servo.most,
     )
 

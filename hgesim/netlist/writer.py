@@ -45,6 +45,8 @@ _CASE = "case_number"
 # At short steps rounding of a gate's charge over the step is more than the default picoampere in a source that drives
 # gates: Newton then never agrees and the run dies. Network potentials are voltages and do not feel this tolerance.
 _TRANSIENT_OPTIONS = ["* sources that drive gates converge to 1 nA", ".options abstol=1e-09"]
+# Of a servo, in siemens: KLU still prefers the conductance of a low-pass beside it, 4e-6, down to a thousandth.
+_STIFFEST = 1e-3
 _FILE_SOURCE = (
     "amploffset=[0] amplscale=[1] timeoffset=0 timescale=1 timerelative=false amplstep=false"  # straight lines
 )
@@ -226,12 +228,24 @@ def _voltage(source: VoltageSource, analysis: Transient | CaseSweep) -> list[str
     ]
 
 
+def _keeps_pivots(circuit: Circuit) -> bool:
+    """Tell whether what is a good pivot at time 0 stays one.
+
+    KLU goes on with the pivots that it once chose. Where clocks turn transistors off, or a servo stiffer than all that
+    is around it lets go, they are as good as zero later and the solution is noise, without a word (the same of the
+    library itself: SciML/LinearSolve.jl, issue 1297). Sparse 1.3 was right wherever KLU was seen to fail.
+    """
+    return not any(
+        (isinstance(element, BlockInstance) and element.block.chops)
+        or (isinstance(element, StartServo) and element.siemens > _STIFFEST)
+        for element in circuit.elements
+    )
+
+
 def _analysis(circuit: Circuit) -> list[str]:
     celsius = spice_number(circuit.temperature - _ZERO_CELSIUS)
-    # KLU goes on with the pivots that it once chose. Clocks that turn transistors off and on can make them as good as
-    # zero, and the solution is noise then, without a word (of the library itself: SciML/LinearSolve.jl, issue 1297).
-    switched = any(isinstance(e, BlockInstance) and e.block.chops for e in circuit.elements)
-    lines = [f".options temp={celsius} tnom={celsius}{'' if switched else ' klu'}"]
+    solver = " klu" if _keeps_pivots(circuit) else ""
+    lines = [f".options temp={celsius} tnom={celsius}{solver}"]
     if circuit.guess:
         lines.append("* where the search for the operating point begins")
         lines.append(".nodeset " + " ".join(f"v({net})={spice_number(value)}" for net, value in circuit.guess))

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from hgesim.blocks import CHOP
 from hgesim.circuit import (
-    STIFF_SERVO,
     BlockInstance,
     Capacitor,
     CurrentSource,
@@ -48,6 +47,9 @@ _POLE_OHMS = 1e3
 # Port in series with which an amplifier's noise stands.
 _AMPLIFIERS = {"readout": "inp", "loss": "e", "coupler": "inp", "mixer": "xp", "integrator": "inp"}
 _DRIFT_SAMPLES = 10_000
+# An offset before an integrator is what its start has to be held against: 100 mV behind 200 kOhm of a low-pass are half
+# a microampere, for which this servo is off by half a millivolt.
+_SERVO_SIEMENS = 1e-3
 
 
 def deviate(
@@ -131,7 +133,7 @@ class _Work:
             return [self._supply(element)]
         if isinstance(element, StartServo):
             held = self.analog.get(element.held, element.held)
-            return [dataclasses.replace(element, held=held, siemens=STIFF_SERVO)]
+            return [dataclasses.replace(element, held=held, siemens=max(_SERVO_SIEMENS, element.siemens))]
         return [element]
 
     def _draw(self, factor: str, place: str) -> float:
