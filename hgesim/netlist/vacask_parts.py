@@ -21,7 +21,14 @@ module startservo(drive, held, gate);
   electrical drive, held, gate;
   (* type="instance" *) parameter real value = 0; // volt
   (* type="instance" *) parameter real siemens = 1e-6;
-  analog I(drive) <+ -siemens * V(gate) * (V(held) - value);
+  (* type="instance" *) parameter real most = 0; // ampere; 0: without a bound
+  real push;
+  analog begin
+    push = siemens * (V(held) - value);
+    if (most > 0)
+      push = most * tanh(push / most);
+    I(drive) <+ -V(gate) * push;
+  end
 endmodule
 """
 
