@@ -191,7 +191,8 @@ def _element(element: Element, circuit: Circuit) -> list[str]:
     if isinstance(e, Transconductance):
         return [_placed(e.name, (e.out_of, e.into, e.plus, e.minus), model, gain=e.siemens)]
     if isinstance(e, StartServo):
-        return [_placed(e.name, (e.into, e.held, e.gate), model, value=e.value, siemens=e.siemens)]
+        bound = {"most": e.most} if math.isfinite(e.most) else {}
+        return [_placed(e.name, (e.into, e.held, e.gate), model, value=e.value, siemens=e.siemens, **bound)]
     if isinstance(e, StartSwitch):
         return [_placed(e.name, (e.a, e.b, e.gate), model)]
     if isinstance(e, Staircase):

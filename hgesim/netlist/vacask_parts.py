@@ -15,13 +15,18 @@ __all__ = ["vacask_verilog"]
 _INCLUDE = '`include "disciplines.vams"\n'
 
 _SERVO = """\
-// Holds port held at a voltage while port gate is at 1 V: pushes a current into port drive.
+// Holds port held at a voltage while port gate is at 1 V: pushes a current into port drive, bounded if most is not 0.
 module startservo(drive, held, gate);
   inout drive, held, gate;
   electrical drive, held, gate;
   (* type="instance" *) parameter real value = 0; // volt
   (* type="instance" *) parameter real siemens = 1e-6;
-  analog I(drive) <+ -siemens * V(gate) * (V(held) - value);
+  (* type="instance" *) parameter real most = 0; // ampere
+  real excess;
+  analog begin
+    excess = V(held) - value;
+    I(drive) <+ -V(gate) * (most > 0 ? most * tanh(siemens / most * excess) : siemens * excess);
+  end
 endmodule
 """
 
