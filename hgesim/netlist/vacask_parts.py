@@ -15,7 +15,7 @@ __all__ = ["vacask_verilog"]
 _INCLUDE = '`include "disciplines.vams"\n'
 
 _SERVO = """\
-// Holds port held at a voltage while port gate is at 1 V: pushes a current into port drive.
+// Holds port held at a voltage while port gate is at 1 V: pushes a current into port drive, bounded if most is not 0.
 module startservo(drive, held, gate);
   inout drive, held, gate;
   electrical drive, held, gate;

@@ -165,10 +165,12 @@ def test_every_other_element_agrees(tmp_path: Path, osdi_engine: Engine, vacask:
         StartSwitch("s_hold", "held", "at", "gate"),
         Resistor("r_held", "held", "0", 1e5),
         Capacitor("c_held", "held", "0", 1e-9),
-        StartServo("b_gentle", "pushed", "slow", 0.01, "gate", siemens=1e-3, most=2e-5),
-        Resistor("r_pushed", "pushed", "0", 1e3),
+        StartServo("b_stiff", "stiff", "slow", 0.01, "gate", siemens=1e-2),
+        Resistor("r_stiff", "stiff", "0", 1e3),
+        StartServo("b_gentle", "gentle", "slow", 0.01, "gate", siemens=1e-2, most=2e-4),
+        Resistor("r_gentle", "gentle", "0", 1e3),
     ]
-    probes = ("smooth", "rounded", "follows", "square", "gained", "held", "pushed", "i(v_slow)")
+    probes = ("smooth", "rounded", "follows", "square", "gained", "held", "stiff", "gentle", "i(v_slow)")
     circuit = Circuit("elements", tuple(parts), Transient(1e-3, 1e-7), probes)
     found = compare(circuit, tmp_path, osdi_engine, vacask)
     assert max(found.values()) < AGREEMENT, found
