@@ -190,7 +190,7 @@ def test_a_first_start_without_worth_is_passed_over(
     what: str, why: str, tmp_path: Path, starts: list[tuple[float, ...]], osdi_engine: Engine
 ) -> None:
     seed = seed_whose_first_start_is(what)
-    run = Experiment.from_file(AND, [*QUICK, f"loop.seed={seed}", "loop.restarts=1"]).run(tmp_path / "run")
+    run = Experiment.from_file(AND, [*QUICK, f"loop.seed={seed}", "loop.restarts=1"]).run(tmp_path / "run", workers=1)
     passed, (attempt,) = run.result["passed_over"], run.result["attempts"]
     assert (passed[0]["draw"], passed[0]["why"]) == (0, why) and attempt["draw"] == len(passed) > 0
     for number, one in enumerate(passed):
