@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from hgesim.cosim.deck import Deck, read_deck
 from hgesim.cosim.functions import vector_name
 from hgesim.design import Circuit, Transient
 from hgesim.engine import Engine, fill_folder, openvaf
+from hgesim.engine.linker import find_linker
 from hgesim.errors import RequestError, nearest
 from hgesim.netlist import DECK, write_files
 from hgesim.network import Hopping, Ohmic
@@ -45,7 +45,7 @@ def deck_of(circuit: Any, folder: Path, engine: Engine, transient: Transient | N
         ``cosim.bad-circuit`` for anything else; see `read_deck` too.
     """
     if isinstance(circuit, Circuit):
-        able = "osdi" in engine.capabilities and openvaf() is not None and shutil.which("ld") is not None
+        able = "osdi" in engine.capabilities and openvaf() is not None and find_linker() is not None
         write_files(circuit, folder, "osdi" if able else "b-source")
         fill_folder(folder)
         return read_deck((folder / DECK).read_text(encoding="ascii"), transient), folder

@@ -70,7 +70,7 @@ class Library(NgSpiceShared):
         text = "int (char *, int, void *)"
         kept: dict[str, Any] = {
             "char": ffi.callback(text, self._take_line),
-            "stat": ffi.callback(text, lambda *_: 0),
+            "stat": ffi.NULL,
             "exit": ffi.callback("int (int, bool, bool, int, void *)", self._leave),
             "background": ffi.callback("int (bool, int, void *)", lambda *_: 0),
             "data": ffi.NULL,
