@@ -3,9 +3,9 @@
 python examples/cost.py [FOLDER] [--dopants 20 50 100 200 500] [--controls 2 5 10 20] [--technology gf180]
 
 Dopant discs of constant density and fixed cut-off, without Coulomb terms, learn AND: the first time points of the
-transient are simulated. Bonds are what evaluating the bonds takes (the same deck with each bond written as two of half
-the current takes so much more), electronics what the same loop takes around a network of one site, matrix and rest what
-the network adds besides. Processor time, the least of the repeats; a quiet machine gives good differences.
+transient are simulated. Bonds are what evaluating the bonds takes (the same deck with each bond written as four in
+parallel takes three times as much more), electronics what the same loop takes around a network of one site, matrix and
+rest what the network adds besides. Processor time, the least of the repeats; a quiet machine gives good differences.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hgesim.bench.cost import Cost, growth, loop_design, point_cost
 from hgesim.report.style import LIGHT, look, new_figure
 
 DOPANTS, CONTROLS = 20, 5  # where the other one is varied
-PARTS = {"electronics": "soft", "bonds_s": "blue", "matrix": "orange", "rest": "green"}
+DRAWN = {"electronics": "soft", "bonds_s": "blue", "matrix": "orange"}  # the rest is within the error
 WORDS = {"electronics": "electronics", "bonds_s": "bonds", "matrix": "matrix", "rest": "rest of the network"}
 
 
@@ -30,7 +30,7 @@ def table(costs: Sequence[Cost]) -> None:
     print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
     for cost in costs:
         counts = (cost.dopants, cost.bonds, cost.controls, cost.transistors)
-        times = (cost.whole, *(getattr(cost, part) for part in PARTS), cost.network)
+        times = (cost.whole, *(getattr(cost, part) for part in WORDS), cost.network)
         cells = (*map(str, counts), f"{cost.iterations:.1f}", *(f"{1e6 * time:.0f}" for time in times))
         print("| " + " | ".join(cells) + " |")
 
@@ -41,7 +41,7 @@ def draw(panels: dict[str, tuple[str, Sequence[Cost]]], out: Path) -> None:
         figure = new_figure(9.0, 3.9)
         for axes, (name, (field, costs)) in zip(figure.subplots(1, 2), panels.items(), strict=True):
             sizes = [getattr(cost, field) for cost in costs]
-            for part, colour in PARTS.items():
+            for part, colour in DRAWN.items():
                 times = [1e6 * getattr(cost, part) / cost.iterations for cost in costs]
                 axes.plot(sizes, times, "o-", ms=4, color=LIGHT[colour], label=WORDS[part])
             axes.set(xscale="log", yscale="log", xlabel=name, ylabel="time of an iteration (µs)", xticks=sizes)
@@ -49,7 +49,7 @@ def draw(panels: dict[str, tuple[str, Sequence[Cost]]], out: Path) -> None:
             axes.set_xticks([], minor=True)
             axes.yaxis.set_major_formatter("{x:g}")
         handles, labels = axes.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="upper center", ncols=len(PARTS))
+        figure.legend(handles, labels, loc="upper center", ncols=len(DRAWN))
         figure.tight_layout(rect=(0, 0, 1, 0.92))
         figure.savefig(out, dpi=150, facecolor=LIGHT["paper"])
 

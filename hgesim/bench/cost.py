@@ -20,7 +20,7 @@ from hgesim.experiment import build_design
 from hgesim.netlist import write_files
 from hgesim.network import DiscParameters, Hopping, Network, Ohmic
 
-__all__ = ["Cost", "Spent", "growth", "halved", "loop_design", "measure", "plain_network", "point_cost", "spent"]
+__all__ = ["Cost", "Spent", "growth", "loop_design", "measure", "plain_network", "point_cost", "spent", "split"]
 
 _UP_TO, _LARGE = 50, 200  # dopants: where targets are
 _GROWTH = 6.0
@@ -29,6 +29,7 @@ _METHOD = (
     "time points, the least of five. Electronics: the same loop around a network of one site, with as many iterations. "
 )
 _USUAL = DiscParameters()
+_PARTS = 4  # of a bond, to time the bonds: a small difference of large times needs a lever
 _SIEMENS = 1e-7  # of each bond of the network that stands for none
 _ACCOUNT = {
     "iterations": "Transient iterations",
@@ -75,7 +76,7 @@ class Cost:
     electronics : float
         The same loop around a network of one site and ohmic bonds, with as many iterations.
     bonds_s : float
-        What evaluating the bonds takes: measured by writing each as two of half the current.
+        What evaluating the bonds takes: measured by writing each as several in parallel.
     matrix : float
         What the matrix takes, less that of the electronics.
     rest : float
@@ -191,16 +192,18 @@ def plain_network(network: Network) -> Network:
     )
 
 
-def halved(circuit: Circuit) -> Circuit:
-    """Return the same circuit with each hopping bond written as two of half the current: the matrix is the same."""
+def split(circuit: Circuit, parts: int = _PARTS) -> Circuit:
+    """Return the same circuit with each hopping bond in `parts` equal ones, in parallel: the matrix is the same."""
 
-    def both(element: Element) -> tuple[Element, ...]:
+    def shares(element: Element) -> tuple[Element, ...]:
         if not (isinstance(element, BondInstance) and isinstance(element.law, Hopping)):
             return (element,)
-        half = dataclasses.replace(element, law=Hopping(element.law.rate / 2))
-        return half, dataclasses.replace(half, name=f"{element.name}_again")
+        law = Hopping(element.law.rate / parts)
+        return tuple(dataclasses.replace(element, name=f"{element.name}_{k}", law=law) for k in range(parts))
 
-    return dataclasses.replace(circuit, elements=tuple(part for element in circuit.elements for part in both(element)))
+    return dataclasses.replace(
+        circuit, elements=tuple(part for element in circuit.elements for part in shares(element))
+    )
 
 
 def spent(circuit: Circuit, folder: Path, points: int) -> Spent:
@@ -275,15 +278,16 @@ def point_cost(
         What `spent` raises.
     """
     plain = design.replace(network=plain_network(design.network)).circuit
-    decks = {"whole": design.circuit, "halved": halved(design.circuit), "plain": plain}
+    decks = {"whole": design.circuit, "split": split(design.circuit), "plain": plain}
     found: dict[str, list[Spent]] = {name: [] for name in decks}
     size = f"{design.network.n_sites} dopants, {len(design.network.controls)} controls"
     for number in range(repeats):
         tell(f"{size}, {number + 1} of {repeats}")
         for name, circuit in decks.items():
             found[name].append(spent(circuit, folder / name, points))
-    whole, twice, alone = (_least(found[name]) for name in decks)
-    network, bonds, matrix = whole.whole - alone.whole, twice.load - whole.load, whole.matrix - alone.matrix
+    whole, parted, alone = (_least(found[name]) for name in decks)
+    network, matrix = whole.whole - alone.whole, whole.matrix - alone.matrix
+    bonds = (parted.load - whole.load) / (_PARTS - 1)
     return Cost(
         dopants=design.network.n_sites,
         bonds=design.network.n_bonds,

@@ -11,7 +11,7 @@ import pytest
 from small_designs import simulate
 
 from hgesim.bench import Bench
-from hgesim.bench.cost import Cost, growth, halved, loop_design, measure, plain_network, point_cost, spent
+from hgesim.bench.cost import Cost, growth, loop_design, measure, plain_network, point_cost, spent, split
 from hgesim.circuit import BondInstance, Resistor
 from hgesim.design import Circuit, Transient
 from hgesim.engine import Engine, fill_folder, run_deck
@@ -53,15 +53,15 @@ def test_loads_of_gates_keep_the_matrix_sparse(technology: str, tmp_path: Path, 
     assert found["more"] == pytest.approx(found["now"], rel=0.05)
 
 
-def test_halved_bonds_are_the_same_circuit(tmp_path: Path, osdi_engine: Engine) -> None:
+def test_split_bonds_are_the_same_circuit(tmp_path: Path, osdi_engine: Engine) -> None:
     circuit = short(loop_design(20, 2, "ideal").circuit)
-    twice = halved(circuit)
-    before, after = ([e for e in one.elements if isinstance(e, BondInstance)] for one in (circuit, twice))
-    assert len(after) == 2 * len(before) > 0
+    parted = split(circuit, 3)
+    before, after = ([e for e in one.elements if isinstance(e, BondInstance)] for one in (circuit, parted))
+    assert len(after) == 3 * len(before) > 0
     for laws in ([e.law for e in before], [e.law for e in after]):
         assert all(isinstance(law, Hopping) for law in laws)
     assert sum(e.law.rate for e in after) == pytest.approx(sum(e.law.rate for e in before))  # type: ignore[union-attr]
-    waves = [simulate(one, tmp_path / str(k), osdi_engine)["v(err)"] for k, one in enumerate((circuit, twice))]
+    waves = [simulate(one, tmp_path / str(k), osdi_engine)["v(err)"] for k, one in enumerate((circuit, parted))]
     assert waves[0] == pytest.approx(waves[1], abs=1e-6) and np.ptp(waves[0]) > 1e-3
 
 
