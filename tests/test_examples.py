@@ -12,7 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+import xarray as xr
 from scipy.optimize import fsolve
 
 from hgesim.circuit import BlockInstance
@@ -397,3 +399,25 @@ def test_ladder(tmp_path: Path, shared_engine: Engine) -> None:
     assert [row["python"] for row in rows] == ["loss, coupler, mixer, lowpass, integrator", "nothing"]
     assert float(rows[0]["error_v"]) == pytest.approx(float(rows[1]["error_v"]), rel=0.02)
     assert (tmp_path / "out" / "ladder.png").stat().st_size > 20_000
+
+
+def test_difference_of_two_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a sine on other time points nothing is left; of one that is larger by a thousandth that."""
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    example = importlib.import_module("two_engines")
+    one, other = (np.linspace(0.0, 1.0, points) for points in (400, 433))
+    waves = [
+        xr.Dataset({name: ("time", size * np.sin(9 * at)) for name, size in sizes.items()}, {"time": at})
+        for at, sizes in ((one, {"a": 1.0, "b": 2.0, "i(v)": 1.0}), (other, {"a": 1.0, "b": 2.002, "i(v)": 3.0}))
+    ]
+    found = example.differences(*waves)
+    assert set(found) == {"a", "b"} and max(found["a"]) < 1e-5
+    assert found["b"] == pytest.approx((1e-3, 1e-3 * math.sqrt(0.5 - math.sin(18) / 36)), rel=0.02)
+
+
+@pytest.mark.slow
+def test_two_engines(tmp_path: Path, osdi_engine: Engine, vacask: Engine) -> None:
+    lines = [line.split() for line in run_example("two_engines", "ideal 1 1", tmp_path).splitlines()]
+    largest = {line[0]: float(line[1]) for line in lines[1:-3]}
+    assert max(value for net, value in largest.items() if net not in ("drivep", "driven")) < 0.5
+    assert 0.2 < float(lines[-1][2]) < 5

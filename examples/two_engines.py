@@ -1,6 +1,6 @@
 """Two engines on one design: how alike their waveforms are, and what each takes for a time point.
 
-python examples/engines.py [TECHNOLOGY] [EPOCHS] [REPEATS]
+python examples/two_engines.py [TECHNOLOGY] [EPOCHS] [REPEATS]
 
 The engines choose time points of their own, so VACASK's waveforms are interpolated to those of ngspice. Differences are
 in percent of the largest value of the signal. Costs are processor time of the simulator's process alone, measured by
