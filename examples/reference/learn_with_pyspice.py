@@ -1,6 +1,6 @@
 """Homodyne learning as one would simulate it without hgesim: PySpice, its ngspice in this process, a B-source a bond.
 
-Usage: python learn_with_pyspice.py PROBLEM.json CIRCUITS MODELS [seconds] [--deck] [--threads N]
+Usage: python learn_with_pyspice.py PROBLEM.json CIRCUITS MODELS [seconds] [--inline] [--deck] [--threads N]
 
 PROBLEM.json holds the device and the loop in numbers (xor.json beside this script: the problem of examples/xor.toml),
 CIRCUITS is the folder of the blocks (circuits/gf180), MODELS that of the foundry's model files. Threads and options are
@@ -31,35 +31,44 @@ RAIL = 1.65
 INTEGRATOR_C = 4e-9  # default of circuits/gf180/integrator.sp
 
 
-def add_network(circuit: Circuit, network: dict[str, Any]) -> None:
-    """Put in sites, their levels and the hopping bonds between them and to the electrodes."""
+def add_network(circuit: Circuit, network: dict[str, Any], inline: bool) -> None:
+    """Put in sites and the hopping bonds between them and to the electrodes.
+
+    A site's level is a net of its own, or written out in each of its bonds.
+    """
     sites, kt = network["sites"], BOLTZMANN_EV * network["temperature"]
+    levels = {}
     for site, values in sites.items():
-        arms = "".join(f"+{arm!r}*v(el_{name})" for name, arm in values["levers"].items())
-        circuit.B(f"eps_{site}", f"eps_{site}", 0, v=f"{values['level']!r}{arms}")
+        level = f"{values['level']!r}" + "".join(f"+{arm!r}*v(el_{name})" for name, arm in values["levers"].items())
+        levels[site] = f"({level})" if inline else f"v(eps_{site})"
+        if not inline:
+            circuit.B(f"eps_{site}", f"eps_{site}", 0, v=level)
         circuit.C(site, f"mu_{site}", 0, network["site_capacitance"])
         circuit.R(f"leak_{site}", f"mu_{site}", 0, 1 / network["site_leak"])
     for number, (*ends, rate) in enumerate(network["bonds"]):
-        a, b = ((f"mu_{end}", f"eps_{end}") if end in sites else (f"el_{end}", f"el_{end}") for end in ends)
-        circuit.B(number, a[0], b[0], i=hop(a, b, rate, kt))
+        a, b = (f"mu_{end}" if end in sites else f"el_{end}" for end in ends)
+        circuit.B(number, a, b, i=hop((a, levels.get(ends[0])), (b, levels.get(ends[1])), rate, kt))
 
 
-def hop(a: tuple[str, str], b: tuple[str, str], rate: float, kt: float) -> str:
-    """Return the mean-field hopping current from a to b, each a pair of potential and level: there less back."""
-    (mu_a, eps_a), (mu_b, eps_b) = a, b
-    apart = f"((v({eps_a})-v({eps_b}))/{2 * kt!r})"
+def hop(a: tuple[str, str | None], b: tuple[str, str | None], rate: float, kt: float) -> str:
+    """Return the mean-field hopping current from a to b, each a net and its level: there less back.
+
+    An electrode has no level: it is at the potential.
+    """
+    (net_a, level_a), (net_b, level_b) = a, b
+    apart = f"(({level_a or f'v({net_a})'}-{level_b or f'v({net_b})'})/{2 * kt!r})"
     down = f"sqrt({apart}*{apart}+0.01)-0.1"
-    full_a, empty_a = occupations(mu_a, eps_a, kt)
-    full_b, empty_b = occupations(mu_b, eps_b, kt)
+    full_a, empty_a = occupations(net_a, level_a, kt)
+    full_b, empty_b = occupations(net_b, level_b, kt)
     there, back = f"exp({apart}-({down}))*{full_a}*{empty_b}", f"exp(-{apart}-({down}))*{full_b}*{empty_a}"
     return f"{rate!r}*({there}-{back})"
 
 
-def occupations(mu: str, eps: str, kt: float) -> tuple[str, str]:
-    """Return how full a site is and how empty: by Fermi's function; an electrode, level at its potential, by half."""
-    if mu == eps:
+def occupations(net: str, level: str | None, kt: float) -> tuple[str, str]:
+    """Return how full a site is and how empty, by Fermi's function; an electrode by half."""
+    if level is None:
         return "0.5", "0.5"
-    half = f"0.5*tanh((v({eps})-v({mu}))/{2 * kt!r})"
+    half = f"0.5*tanh(({level}-v({net}))/{2 * kt!r})"
     return f"(0.5-{half})", f"(0.5+{half})"
 
 
@@ -99,7 +108,7 @@ def steps(levels: tuple[float, ...], loop: dict[str, Any]) -> str:
     return f"PWL({' '.join(f'{t!r} {v!r}' for t, v in points)}) r=0"
 
 
-def build(problem: dict[str, Any], circuits: Path, models: Path) -> Circuit:
+def build(problem: dict[str, Any], circuits: Path, models: Path, inline: bool = False) -> Circuit:
     """Return the whole circuit."""
     circuit = Circuit("homodyne learning with PySpice")
     # not circuit.include, which makes paths absolute
@@ -107,7 +116,7 @@ def build(problem: dict[str, Any], circuits: Path, models: Path) -> Circuit:
     circuit.raw_spice += "".join(f".include {file}\n" for file in files)
     circuit.raw_spice += f".lib {models / 'sm141064.ngspice'} typical\n"
     circuit.raw_spice += ".param sw_stat_global=0 sw_stat_mismatch=0\n"  # the foundry file draws mismatch by default
-    add_network(circuit, problem["network"])
+    add_network(circuit, problem["network"], inline)
     add_loop(circuit, problem["loop"])
     return circuit
 
@@ -117,7 +126,8 @@ def simulator_of(circuit: Circuit, loop: dict[str, Any]) -> Any:
     celsius = loop["temperature"] - 273.15
     simulator = circuit.simulator(temperature=celsius, nominal_temperature=celsius)
     simulator.initial_condition(**{channel["net"]: channel["start"] for channel in loop["channels"]})
-    simulator.node_set(**loop["guess"])
+    nets = {str(node) for node in circuit.node_names}
+    simulator.node_set(**{net: value for net, value in loop["guess"].items() if net in nets})
     return simulator
 
 
@@ -141,6 +151,7 @@ def main() -> None:
     words.add_argument("circuits", type=Path)
     words.add_argument("models", type=Path)
     words.add_argument("seconds", type=float, nargs="*", help="of simulated time; the whole run if left out")
+    words.add_argument("--inline", action="store_true", help="levels in the bonds' expressions, not as nets")
     words.add_argument("--deck", action="store_true", help="print the netlist and stop")
     words.add_argument("--threads", type=int, help="of ngspice, instead of its default")
     words.add_argument("--save", type=Path, help="file for the waveforms of the last run (.npz)")
@@ -148,7 +159,7 @@ def main() -> None:
     problem = json.loads(given.problem.read_text(encoding="utf-8"))
     loop = problem["loop"]
     bear_notes()
-    simulator = simulator_of(build(problem, given.circuits, given.models), loop)
+    simulator = simulator_of(build(problem, given.circuits, given.models, given.inline), loop)
     if given.deck:
         print(str(simulator).replace(".end\n", f".tran {loop['step']} {loop['stop']} 0 {loop['step']}\n.end\n"), end="")
         return

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hgesim.bench.child import example, plain_environment, run_child, run_hgesim
-from hgesim.bench.figure import Bench, Figure, Target, interleaved
+from hgesim.bench.figure import Bench, Figure, Pairs, Target, interleaved
 from hgesim.blocks import circuits_folder
 from hgesim.circuit import Capacitor
 from hgesim.design import Design
@@ -32,6 +32,12 @@ _METHOD = (
     "points of the run, and its start once. The script has ngspice's default threads and options, the same bound "
     "on the step, and saves everything. Pairs in turn; ratio: reference over value, median and range."
 )
+
+_INLINE = (
+    "As reference, once and for a quarter of a case, with the script's --inline: site levels are no nets of their "
+    "own but are written out in the expression of each bond, as the formula stands in a paper."
+)
+_WHAT = "learn, against PySpice"
 
 
 @dataclass(frozen=True)
@@ -72,30 +78,28 @@ def measure(bench: Bench) -> tuple[Figure, ...]:
         return paces[-1].whole(_points(folder))
 
     pairs = interleaved(learn, reference, 1 if bench.quick else _REPEATS)
+    points, details = _points(folder), asdict(paces[-1]) | {"difference": _agreement(folder, design)}
+    details["points"] = points
+    if bench.quick:
+        return (Figure("reference", _WHAT, "s", **pairs.compared(), method=_METHOD, details=details),)
+    bench.tell("the PySpice script with one thread")
+    details["one_thread_s"] = Pace.of(_reference(folder, lengths, "--threads", "1")).whole(points)
+    bench.tell("the PySpice script with levels written into the bonds")
+    inline = Pace.of(_reference(folder, (lengths[0], lengths[0] + line.case / 4), "--inline"))
+    told = asdict(inline) | {"difference": _agreement(folder, design)}
+    written = Pairs((pairs.value,), (inline.whole(points),)).compared() | {"spread": None}
+    return (
+        Figure("reference", _WHAT, "s", **pairs.compared(), target=Target(_FASTER), method=_METHOD, details=details),
+        Figure("reference.inline", f"{_WHAT}, levels in each bond", "s", **written, method=_INLINE, details=told),
+    )
+
+
+def _agreement(folder: Path, design: Design) -> dict[str, float]:
+    """Return how far the script's last run is from hgesim's, and refuse to compare what is not the same."""
     apart = differences(folder / "reference.npz", Run.load(folder / "run"), design)
     if max(apart.values()) > _DIFFERENCE:
         raise HgeError("bench.differs", f"hgesim and the reference differ: {apart}", place="reference")
-    details: dict[str, Any] = {
-        "points": _points(folder),
-        "reference_point_s": paces[-1].point_s,
-        "reference_start_s": paces[-1].start_s,
-    }
-    details |= {"difference": apart, "lengths_s": lengths}
-    if not bench.quick:
-        bench.tell("the PySpice script with one thread")
-        details["one_thread_s"] = Pace.of(_reference(folder, lengths, "--threads", "1")).whole(_points(folder))
-    target = None if bench.quick else Target(_FASTER)
-    return (
-        Figure(
-            "reference",
-            "learn, against PySpice",
-            "s",
-            **pairs.compared(),
-            target=target,
-            method=_METHOD,
-            details=details,
-        ),
-    )
+    return apart
 
 
 def _points(folder: Path) -> int:
@@ -105,13 +109,8 @@ def _points(folder: Path) -> int:
 def _reference(folder: Path, lengths: Sequence[float], *more: str) -> list[dict[str, float]]:
     """Run the script and return what it tells of its transients."""
     script = example("reference/learn_with_pyspice.py")
-    words: list[str | Path] = [
-        sys.executable,
-        script,
-        folder / "problem.json",
-        circuits_folder() / "gf180",
-        gf180_models(),
-    ]
+    words: list[str | Path] = [sys.executable, script, folder / "problem.json"]
+    words += [circuits_folder() / "gf180", gf180_models()]
     words += [*(repr(length) for length in lengths), "--save", folder / "reference.npz", *more]
     printed = run_child(words, environment=plain_environment()).printed
     return list(json.loads(printed.splitlines()[-1]))

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +56,9 @@ def _candidates() -> Iterator[tuple[Path, str]]:
         inside = Path(root) / "data" / "bin" / "vacask"
         if os.access(inside, os.X_OK):
             yield inside, importlib.metadata.version(_WHEEL)
-    if found := shutil.which("vacask"):
+    found = shutil.which("vacask")
+    # the wheel's own script starts the same
+    if found and not (spec and Path(found).parent.samefile(sysconfig.get_path("scripts"))):
         yield Path(found).absolute(), ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,13 @@ def test_nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.code == "engine.not-installed" and "pip install" in caught.value.remedy
     problems = [problem["problem"] for problem in doctor_report()["problems"]]
     assert any("VACASK" in problem for problem in problems)
+
+
+def test_the_wheels_script_is_not_a_second_engine(vacask: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an environment that was activated."""
+    monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
+    assert shutil.which("vacask")
+    assert [engine.path for engine in find_engines("vacask")] == [vacask.path]
 
 
 def test_an_impostor_is_no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
