@@ -41,7 +41,7 @@ test: netlists ## style, types, layers, then every test that is not slow
 test-slow: netlists ## the long simulations
 	@.venv/bin/python -m pytest -m slow
 
-bench: netlists ## how fast: every figure beside its reference, about a quarter of an hour
+bench: netlists ## how fast: every figure beside its reference, about half an hour
 	.venv/bin/hgesim bench --out runs/bench.json
 
 lint: setup ## style, types and the one way of the layers

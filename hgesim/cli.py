@@ -239,9 +239,7 @@ def bench(
     list_names: Annotated[bool, typer.Option("--list", help="List the figures and stop.")] = False,
 ) -> None:
     """Measure how fast hgesim is, each figure beside its reference; targets that are missed are shown, not enforced."""
-    from rich.console import Console
-
-    from hgesim.bench import FIGURES, figure_table, refuse_place, run_bench
+    from hgesim.bench import FIGURES, figure_lines, refuse_place, run_bench
     from hgesim.experiment.folder import write_whole
 
     if list_names:
@@ -257,9 +255,7 @@ def bench(
     if as_json:
         print(text)
     else:
-        console = Console()
-        console.print(figure_table(found))
-        console.print(f"{found.wall_s:.0f} s; ratios are medians of pairs, with their range")
+        print("\n".join(figure_lines(found)))
     raise typer.Exit(1 if found.errors else 0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hgesim.bench.figure import Bench, Figure, Pairs, Target, interleaved
-from hgesim.bench.suite import FIGURES, Report, chosen, figure_table, refuse_place, run_bench
+from hgesim.bench.suite import FIGURES, Report, chosen, figure_lines, refuse_place, run_bench
 
 __all__ = [
     "FIGURES",
@@ -13,7 +13,7 @@ __all__ = [
     "Report",
     "Target",
     "chosen",
-    "figure_table",
+    "figure_lines",
     "interleaved",
     "refuse_place",
     "run_bench",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from errno import EISDIR
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hgesim._version import __version__
 from hgesim.bench.figure import Bench, Figure
@@ -19,10 +19,7 @@ from hgesim.engine import find_engines
 from hgesim.errors import HgeError, RequestError, nearest
 from hgesim.units import show_quantity
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-__all__ = ["FIGURES", "Report", "chosen", "figure_table", "refuse_place", "run_bench"]
+__all__ = ["FIGURES", "Report", "chosen", "figure_lines", "refuse_place", "run_bench"]
 
 FORMAT_VERSION = 1
 
@@ -32,6 +29,7 @@ FIGURES: dict[str, str] = {
     "finer": "where the controls end, against a time step four times finer",
     "overhead": "hgesim learn against bare ngspice -b on the deck that it wrote",
     "memory": "peak memory of hgesim's own process for 1e6 time points",
+    "engines": "VACASK and ngspice's library against the ngspice program",
     "workers": "studies and restarts by two processes against one",
     "twin": "the exact solution against ngspice and against Newton's method in SciPy",
     "cost": "what a time point costs: the network against the electronics, and 200 dopants against 50",
@@ -102,7 +100,7 @@ def run_bench(
     names : iterable of str
         Of `FIGURES`; all where empty.
     quick : bool
-        One or two minutes instead of a quarter of an hour, with fewer figures and less exact ones.
+        One or two minutes instead of half an hour, with fewer figures and less exact ones.
     tell : callable
         Called with a line before each measurement.
 
@@ -147,28 +145,18 @@ def refuse_place(path: Path) -> None:
         raise RequestError("bench.not-writable", why, place=str(path), remedy="choose another --out") from None
 
 
-def figure_table(report: Report) -> Table:
-    """Lay the figures out for people."""
-    from rich.table import Table
-
-    table = Table(box=None)
-    table.add_column("figure", no_wrap=True)
-    table.add_column("what")
-    for head in ("value", "reference", "ratio", "target", ""):
-        table.add_column(head, justify="right", no_wrap=True)
+def figure_lines(report: Report) -> list[str]:
+    """Lay the figures out for people: two lines for each, 80 columns wide."""
+    lines = [f"{'figure':17}{'value':>9}{'reference':>11}{'ratio':>19}{'target':>16}"]
     for figure in report.figures:
-        table.add_row(
-            figure.name,
-            figure.what,
-            _shown(figure.value, figure.unit),
-            _shown(figure.reference, figure.unit),
-            _ratio(figure),
-            "" if figure.target is None else str(figure.target),
-            {True: "met", False: "missed", None: ""}[figure.passed],
-        )
+        value, reference = (_shown(number, figure.unit) for number in (figure.value, figure.reference))
+        target = "" if figure.target is None else str(figure.target)
+        judged = {True: " met", False: " missed", None: ""}[figure.passed]
+        lines.append(f"{figure.name:17}{value:>9}{reference:>11}{_ratio(figure):>19}{target:>16}{judged}")
+        lines.append(f"    {figure.what}")
     for name, why in report.errors.items():
-        table.add_row(name, why, "", "", "", "", "failed")
-    return table
+        lines += [f"{name:17} failed", f"    {why}"]
+    return [*lines, f"{report.wall_s:.0f} s; ratios are medians of pairs, with their range"]
 
 
 def _shown(value: float | None, unit: str) -> str:

@@ -10,15 +10,15 @@ from hgesim.bench.figure import Bench, Figure, Target, interleaved
 __all__ = ["measure", "study_text"]
 
 _FASTER = 1.8
-_RUNS, _EPOCHS = 8, 10
+_RUNS, _EPOCHS = 16, 4
 _STUDY = (
-    "Wall time of `hgesim study run`, eight transients of 10 epochs with ideal blocks, with --workers 1 and with "
-    "--workers 2, start-up of the workers included. Pairs in turn; ratio: one worker over two, median and range."
+    "Wall time of `hgesim study run`, sixteen GF180 transients of 4 epochs, with --workers 1 and with --workers 2, "
+    "start-up of the workers included. Pairs in turn; ratio: one worker over two, median and range."
 )
 _RESTARTS = (
     "Wall time of `hgesim learn` with a loop that stands still (loop.rate=0), so that each of six starts is given "
-    "up or runs to its end after 4 epochs with ideal blocks, with --workers 1 and with --workers 2. Pairs in "
-    "turn; ratio: one over two, median and range."
+    "up or runs to its end after 4 epochs, with --workers 1 and with --workers 2. Pairs in turn; ratio: one over two, "
+    "median and range."
 )
 
 
@@ -26,7 +26,7 @@ def study_text(runs: int, epochs: int) -> str:
     """Return a study of so many runs of the same length."""
     return (
         f'[study]\nname = "Workers"\nbase = "{example("xor.toml").as_posix()}"\n\n'
-        f'[settings]\ncircuit.technology = "ideal"\nloop.epochs = {epochs}\n\n'
+        f"[settings]\nloop.epochs = {epochs}\n\n"
         f'[factors]\nloop.dither = {{ range = ["8 mV", "12 mV"], levels = {runs} }}\n'
     )
 
@@ -35,7 +35,7 @@ def measure(bench: Bench) -> tuple[Figure, ...]:
     """Measure a study and restarts."""
     runs, epochs, repeats = (2, 1, 1) if bench.quick else (_RUNS, _EPOCHS, 2)
     (bench.folder / "study.toml").write_text(study_text(runs, epochs), encoding="utf-8")
-    still = ["circuit.technology=ideal", "loop.rate=0", "loop.epochs=4", "loop.patience=3"]
+    still = ["loop.rate=0", "loop.epochs=4", "loop.patience=3"]
     still.append(f"loop.restarts={1 if bench.quick else 5}")
     count = iter(range(100))
 

@@ -198,7 +198,7 @@ def test_the_study_is_one_of_equal_runs(tmp_path: Path) -> None:
     study = read_study(tmp_path / "study.toml")
     settings = [study.settings_of(run) for run in study.runs]
     assert len(settings) == 8 and len({one["loop"]["dither"] for one in settings}) == 8
-    assert all(one["loop"]["epochs"] == 10 and one["circuit"]["technology"] == "ideal" for one in settings)
+    assert all(one["loop"]["epochs"] == 10 and one["circuit"]["technology"] == "gf180" for one in settings)
 
 
 @pytest.mark.slow
