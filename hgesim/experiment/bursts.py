@@ -75,8 +75,13 @@ class Burst:
         if count == self.epochs:
             return self
         rows = int(np.searchsorted(self.waves.raw.columns(["time"])["time"], count * length * (1 + _ROUNDING)))
-        cut = {"history": self.history.head(count), "trajectory": self.trajectory.head(count)}
-        return dataclasses.replace(self, epochs=count, waves=self.waves._replace(rows=rows), **cut)
+        return dataclasses.replace(
+            self,
+            epochs=count,
+            history=self.history.head(count),
+            trajectory=self.trajectory.head(count),
+            waves=self.waves._replace(rows=rows),
+        )
 
 
 def in_order(bursts: Iterable[Burst]) -> list[Burst]:

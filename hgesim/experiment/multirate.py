@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +14,17 @@ from numpy.typing import NDArray
 from hgesim.blocks import CHOP
 from hgesim.blocks.transfer import CONTRACT
 from hgesim.design import Design
-from hgesim.engine import Verdict
+from hgesim.engine import Progress, Verdict
 from hgesim.errors import HgeError, RequestError
 from hgesim.experiment.along import along_figures
 from hgesim.experiment.attempt import Attempt
 from hgesim.experiment.bursts import Burst, Bursts, InvalidBurst, history_of, in_order
-from hgesim.experiment.result import learning_figures, run_figures
+from hgesim.experiment.result import learning_figures, meanings, run_figures
 from hgesim.experiment.watch import Watch
-from hgesim.learning import AveragedLoop, Envelope, Leaps, follow_envelope, joined_trajectory
+from hgesim.learning import AveragedLoop, Envelope, Leaps, Trajectory, follow_envelope
 from hgesim.network import Memristor
 from hgesim.nonideal import FACTORS
-from hgesim.waveforms import save_waveforms
+from hgesim.waveforms import save_stretches
 
 __all__ = ["Multirate", "refuse_leaps"]
 
@@ -40,9 +43,16 @@ def refuse_leaps(design: Design) -> None:
     Raises
     ------
     RequestError
-        ``multirate.no-leap`` for noise in time, for what drifts, remembers or moves by steps, and for bonds with a
-        state.
+        ``multirate.no-leap`` for noise in time, for what drifts, remembers or moves by steps, for bonds with a state,
+        and where Python plays a part.
     """
+    if design.python_parts:
+        raise RequestError(
+            "multirate.no-leap",
+            f"Python plays a part: {', '.join(design.python_parts)}",
+            place="engine.multirate",
+            remedy="leave it out",
+        )
     held = {name for name, factor in FACTORS.items() if factor.draw == "in time"}.union(_SLOW)
     for name in design.nonideal.on:
         if name in held:
@@ -65,13 +75,20 @@ def refuse_leaps(design: Design) -> None:
 class Multirate(Attempt):
     """An attempt that simulates some epochs and leaps over the others; settings that count also: ``engine``."""
 
-    def run(self, watch: Watch | None = None) -> dict[str, Any]:
+    def run(self, watch: Callable[[Progress], None] | None = None) -> dict[str, Any]:
         """Simulate, and return the figures; those of an invalid run are not scored.
 
         What `watch` raises ends the simulation and comes through.
         """
         self.clear()
-        work = _Work(self, Bursts(self, watch))
+        work = _Work(self, Bursts(self, watch if isinstance(watch, Watch) else None))
+        result = self._result(work)
+        if work.bursts.ran and work.bursts.ran[-1].log.is_file():
+            shutil.copyfile(work.bursts.ran[-1].log, self.folder / "engine.log")
+        return result
+
+    def _result(self, work: _Work) -> dict[str, Any]:
+        """Leap and judge; what goes wrong makes a result, too."""
         try:
             figures = work.figures(*work.follow())
         except InvalidBurst as stopped:
@@ -79,9 +96,7 @@ class Multirate(Attempt):
         except KeyboardInterrupt:  # between two bursts: one under way comes back with its verdict
             if not work.bursts.ran:
                 raise
-            return work.invalid(
-                InvalidBurst(work.bursts.ran[-1], Verdict.INTERRUPTED, "interrupted between two bursts")
-            )
+            return work.invalid(InvalidBurst(work.bursts.ran[-1], Verdict.INTERRUPTED, "interrupted between bursts"))
         return figures | self.check_network(figures)
 
 
@@ -151,13 +166,14 @@ class _Work:
         length = loop.timeline.epoch
         kept = self._kept(found, last)
         self._save(kept)
+        self.bursts.ran[-1].raw.unlink()
         weights = [burst.epochs for burst in kept]
         energy = {
             kind: float(np.average([burst.power[kind] for burst in kept], weights=weights)) * loop.timeline.stop
             for kind in last.power
         }
-        along = along_figures(joined_trajectory([burst.trajectory for burst in kept]), loop)
-        history = history_of(kept, length)
+        along = along_figures(functools.reduce(Trajectory.then, [burst.trajectory for burst in kept]), loop)
+        history = history_of(kept)
         along["history"]["epoch"] = np.rint(history.time / length).astype(int)
         return {
             **run_figures(design, self.bursts.ran[-1]),
@@ -238,9 +254,7 @@ class _Work:
         }
 
     def _save(self, bursts: list[Burst]) -> None:
-        """Store the waveforms of bursts over the time of the run, with gaps where it leapt."""
-        import xarray as xr
-
-        waves = [burst.waves for burst in bursts if burst.waves is not None]
-        if waves:
-            save_waveforms(xr.concat(waves, dim="time"), self.attempt.folder / "waveforms.nc")
+        """Store the waveforms of bursts, if they are wanted, over the time of the run, with gaps where it leapt."""
+        if bursts and self.attempt.waveforms:
+            waves = [burst.waves for burst in bursts]
+            save_stretches(waves, self.attempt.folder / "waveforms.nc", meanings(self.design.signals))
