@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -189,9 +190,8 @@ class _Work:
         """Return the bursts that the path stands on, none over an epoch of the next: first, kept leaps', last."""
         ends = {0, *(self.piece * (leap.begin + leap.periods) for leap in found.leaps if leap.kept)}
         order = [burst for burst in in_order(self.bursts.done) if burst.epoch in ends and burst.epoch < last.epoch]
-        following = [burst.epoch for burst in [*order[1:], last]]
         length = self.design.loop.timeline.epoch
-        return [*(burst.before(epoch, length) for burst, epoch in zip(order, following, strict=True)), last]
+        return [*(burst.before(after.epoch, length) for burst, after in itertools.pairwise([*order, last])), last]
 
     def _told(self, found: Envelope, last: Burst) -> dict[str, Any]:
         """Return what a result says of the leaps."""
