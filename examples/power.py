@@ -24,7 +24,8 @@ STARTS = {"AND": 168, "OR": 283, "NAND": 118, "NOR": 161, "XOR": 471, "XNOR": 18
 
 def rows_of(gate: str, technology: str, result: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a row for each kind of block, and one for all."""
-    span, epoch = result["simulated_s"], result["timeline"]["epoch"]
+    epoch = result["timeline"]["epoch"]
+    span = epoch * result["timeline"]["epochs"]
     learnt = result["learnt_epoch"]
     energies = {**result["energy_j"]["per_block"], "all": result["energy_j"]["total"]}
     areas = {**result["size"]["gates_per_block_m2"], "all": result["size"]["gates_m2"]}

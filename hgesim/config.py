@@ -151,6 +151,10 @@ class EngineConfig(Section):
     one transient: each repeat and restart has as much again), ``dialect`` of ngspice's hopping bonds (``auto``: what
     the engine can), ``steps_per_cycle`` (time steps in a cycle of the highest carrier; 20 is safe), ``repeats`` (how
     often a transient in which the simulator gave up is repeated with a step shorter by a sixth).
+
+    ``multirate``: simulate only some epochs and leap over the others by the averaged equations of the loop, corrected
+    so that they agree with the epochs simulated; for slow integrators. ``leap_error`` (V) is how far a control may end
+    from where a leap was foretold to lead: beyond it a shorter leap is tried, below it the next is longer.
     """
 
     name: Name = "ngspice"
@@ -158,6 +162,8 @@ class EngineConfig(Section):
     dialect: Literal["auto", "osdi", "b-source"] = "auto"
     steps_per_cycle: Number = 20.0
     repeats: int = Field(default=1, ge=0)
+    multirate: bool = False
+    leap_error: Volt = Field(default=3e-3, gt=0)
 
 
 class Config(Section):
@@ -189,7 +195,7 @@ def idle_keys(section: str, values: Mapping[str, Any]) -> dict[str, str]:
     Parameters
     ----------
     section : str
-        ``network``, ``loop`` or ``converters``; other sections have none.
+        ``network``, ``loop``, ``converters`` or ``engine``; other sections have none.
     values : mapping
         Of the section; what is not there has its default.
     """
@@ -201,6 +207,8 @@ def idle_keys(section: str, values: Mapping[str, Any]) -> dict[str, str]:
             idle["electrode_width"] = 'levers = "laplace"'
     if section == "converters" and not values.get("jitter", 0.0):
         idle["seed"] = "jitter"
+    if section == "engine" and not values.get("multirate", False):
+        idle["leap_error"] = "multirate = true"
     if section == "loop":
         idle |= idle_loop_keys(values)
     return idle

@@ -102,7 +102,7 @@ def tell_run(run: Run, reported: bool) -> None:
         print(f"{run.verdict}: {result['message']}", file=sys.stderr)
     else:
         loss, figure, attempts = run.loss, result["score"], result["attempts"]
-        word = "learnt" if run.learnt else f"not learnt: {result['reason']}"
+        word = ("learnt" if run.learnt else f"not learnt: {result['reason']}") + _leaps(result)
         gap = result.get("separation", {}).get("network")
         apart = (
             f"separation {show_quantity(gap['initial'], 'A')} -> {show_quantity(gap['final'], 'A')}, " if gap else ""
@@ -116,6 +116,23 @@ def tell_run(run: Run, reported: bool) -> None:
             f"{result['transistors']} transistors, {result['timepoints']} time points, {result['wall_s']:.0f} s"
         )
     print(f"report: {run.folder / 'report.html'}" if reported else f"results: {run.folder}")
+
+
+def _leaps(result: dict[str, Any]) -> str:
+    """Say how much of a run in leaps was simulated, and how sure its controls are; nothing of any other run."""
+    from hgesim.units import show_quantity
+
+    found = result.get("multirate")
+    if found is None:
+        return ""
+    given_up = f"; leaps given up: {found['fallback']['reason']}" if found["fallback"] else ""
+    if not found["epochs"]["leapt"]:
+        return f" (simulated whole{given_up})"
+    error = found["error"]
+    return (
+        f" (in leaps: {found['factor']:.3g} times less simulated, controls within an estimated "
+        f"{show_quantity(error['voltage'], 'V', 2)}, {error['share']:.1%} of their range{given_up})"
+    )
 
 
 def tell_along(found: dict[str, Any]) -> None:

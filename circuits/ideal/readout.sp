@@ -10,6 +10,7 @@
 .subckt readout_ideal inp out vp vn params: rf=2e6
 * ammeter at 0 V
 vsense inp 0 0
-blin lin 0 v = {rf} * i(vsense) / 1.4
+* bounded: of a Newton step far astray the power below would overflow
+blin lin 0 v = max(min({rf} * i(vsense) / 1.4, 1e3), -1e3)
 bout out 0 v = -1.4 * v(lin) / (1 + (abs(v(lin))) ^ 16) ^ 0.0625
 .ends readout_ideal

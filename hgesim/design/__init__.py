@@ -7,6 +7,7 @@ from hgesim.design.circuit import CaseSweep, Circuit, Transient
 from hgesim.design.design import Design, block_set
 from hgesim.design.expand import network_elements
 from hgesim.design.open_bench import open_loop_bench, resistor_standard
+from hgesim.design.piece import piece_of_run
 
 __all__ = [
     "CaseSweep",
@@ -17,5 +18,6 @@ __all__ = [
     "network_bench",
     "network_elements",
     "open_loop_bench",
+    "piece_of_run",
     "resistor_standard",
 ]

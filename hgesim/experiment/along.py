@@ -26,21 +26,15 @@ __all__ = ["along_figures", "digital_along", "measure_along", "stored_loop"]
 FloatArray = NDArray[np.float64]
 
 
-def along_figures(
-    time: FloatArray, signals: Mapping[str, FloatArray], loop: HomodyneLoop, network: Network
-) -> dict[str, Any]:
+def along_figures(found: Trajectory, loop: HomodyneLoop) -> dict[str, Any]:
     """Return what ``gradient_along`` of a result holds.
 
     Parameters
     ----------
-    time : ndarray, (T,)
-        In second.
-    signals : mapping of str to ndarray, (T,)
-        Every channel's net, in volt.
+    found : Trajectory
+        Of all epochs that were simulated.
     loop : HomodyneLoop
         What ran.
-    network : Network
-        The device.
 
     Returns
     -------
@@ -52,10 +46,7 @@ def along_figures(
         downhill. ``history`` holds the angles one by one (None where there is none), which windows count, and, by
         epoch, the length of the controls' move in volt and of the exact slope along them in V^2/V. Where nothing
         counts the medians are None, and ``reason`` says why.
-
-    Raises what `hgesim.learning.learning_trajectory` does.
     """
-    found = learning_trajectory(time, signals, loop, network)
     epochs, counted = found.moves.shape[0], found.counted
     windows = {part: found.case_angles(part) for part in PARTS}
     wholes = {part: found.epoch_angles(part) for part in PARTS}
@@ -214,10 +205,15 @@ def measure_along(folder: str | Path) -> Run:
     ------
     RequestError
         ``run.no-result``; ``run.not-valid`` for a run whose simulation does not count; ``run.no-waveforms``;
-        what `stored_loop` refuses.
+        ``run.multirate`` for a run in leaps, of which this is measured burst by burst while it runs; what `stored_loop`
+        refuses.
     """
     run = Run.load(folder)
     place = str(run.folder)
+    if "multirate" in run.result:
+        raise RequestError(
+            "run.multirate", "a run in leaps", place=place, remedy="its result.json has gradient_along of every burst"
+        )
     if run.verdict != "ok":
         raise RequestError(
             "run.not-valid", f"the verdict is {run.verdict}", place=place, remedy="give the folder of a valid run"
@@ -238,6 +234,6 @@ def measure_along(folder: str | Path) -> Run:
         raise RequestError(
             "run.no-waveforms", "waveforms.nc is missing or lacks a channel", place=place, remedy="run it again"
         ) from None
-    along = along_figures(waves["time"].values, signals, loop, network)
+    along = along_figures(learning_trajectory(waves["time"].values, signals, loop, network), loop)
     write_json({**run.result, "gradient_along": along}, run.folder / RESULT)
     return Run.load(run.folder)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hgesim.config import Config
 from hgesim.design import CaseSweep, Design, network_bench
@@ -17,19 +18,38 @@ from hgesim.errors import HgeError
 from hgesim.experiment.along import along_figures
 from hgesim.experiment.folder import netlist_folder
 from hgesim.experiment.result import energy_figures, learning_figures, meanings, run_figures
-from hgesim.learning import case_voltages, channel_ends, epoch_history
+from hgesim.learning import case_voltages, channel_ends, epoch_history, learning_trajectory
 from hgesim.loop.wiring import ERROR
 from hgesim.netlist import write_files
 from hgesim.waveforms import save_waveforms
 
-__all__ = ["Attempt"]
+__all__ = ["Attempt", "begun_elsewhere", "read_signals"]
 
 # The compiled network and the twin are the same equations: more than this apart, in full scale, and one is wrong.
 _TWIN_TOLERANCE = 1e-3
 # A run that begins elsewhere is another run: 2 mV is less than the dither and more than any start servo's error.
 _START_TOLERANCE = 2e-3
 
+FloatArray = NDArray[np.float64]
 Judge = Callable[[RawData], dict[str, Any]]
+
+
+def read_signals(design: Design, raw: RawData) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """Return time (s) and, by net, the waveforms (V) that figures are worked out from: all channels and the error."""
+    nets = [ERROR, *(channel.net for channel in design.loop.channels(design.network))]
+    columns = raw.columns(["time", *(f"v({net})" for net in nets)])
+    return columns["time"], {net: columns[f"v({net})"] for net in nets}
+
+
+def begun_elsewhere(design: Design, signals: Mapping[str, FloatArray]) -> str:
+    """Say which channels of a transient did not begin at their start, or nothing."""
+    tolerance = _START_TOLERANCE + design.nonideal.size("control_step") / 2 + design.loop.converters.dac.step / 2
+    wrong = [
+        f"{channel.name} at {signals[channel.net][0]:.4g} V instead of {channel.start:.4g} V"
+        for channel in design.loop.channels(design.network)
+        if abs(signals[channel.net][0] - channel.start) > tolerance
+    ]
+    return f"the run did not begin at its start: {', '.join(wrong)}" if wrong else ""
 
 
 @dataclass(frozen=True)
@@ -69,18 +89,22 @@ class Attempt:
 
         What `watch` raises ends the simulation and comes through.
         """
-        shutil.rmtree(self.folder / "netlist", ignore_errors=True)
-        for name in ("waveforms.nc", "engine.log"):  # those of an attempt given up are not this one's
-            (self.folder / name).unlink(missing_ok=True)
+        self.clear()
         ran, judge = self.simulate(watch)
         result = run_figures(self.design, ran)
         if ran.raw.is_file() and ran.points > 1:
             result |= self._read(ran, judge)
         if result["verdict"] == Verdict.OK:
-            result |= self._check_network(result)
+            result |= self.check_network(result)
         if ran.log.is_file():
             shutil.copyfile(ran.log, self.folder / "engine.log")
         return result
+
+    def clear(self) -> None:
+        """Remove what an attempt that was given up has left: none of it is this one's."""
+        shutil.rmtree(self.folder / "netlist", ignore_errors=True)
+        for name in ("waveforms.nc", "engine.log"):
+            (self.folder / name).unlink(missing_ok=True)
 
     def simulate(self, watch: Callable[[Progress], None] | None) -> tuple[RunResult, Judge]:
         """Write the netlist and run it; return what came of it, and what works out the figures of a valid transient."""
@@ -105,33 +129,20 @@ class Attempt:
         """Return the figures of a valid transient: what it took, and what was learnt."""
         figures = energy_figures(self.design, raw)
         loop, network = self.design.loop, self.design.network
-        channels = loop.channels(network)
-        nets = [ERROR, *(channel.net for channel in channels)]
-        columns = raw.columns(["time", *(f"v({net})" for net in nets)])
-        time, signals = columns["time"], {net: columns[f"v({net})"] for net in nets}
-        tolerance = _START_TOLERANCE + self.design.nonideal.size("control_step") / 2
-        tolerance += loop.converters.dac.step / 2
-        wrong = [
-            f"{c.name} at {signals[c.net][0]:.4g} V instead of {c.start:.4g} V"
-            for c in channels
-            if abs(signals[c.net][0] - c.start) > tolerance
-        ]
-        if wrong:
-            return {
-                "verdict": str(Verdict.ENGINE_ERROR),
-                "message": f"the run did not begin at its start: {', '.join(wrong)}",
-            }
+        time, signals = read_signals(self.design, raw)
+        if wrong := begun_elsewhere(self.design, signals):
+            return {"verdict": str(Verdict.ENGINE_ERROR), "message": wrong}
         history = epoch_history(time, signals, loop, network)
         figures |= learning_figures(self.design, history, self.config.loop.control_range)
         ends = channel_ends(time, signals, loop, network).tolist()
         figures["continue_with"] = {"start": ends[:-1], "threshold_start": ends[-1]}
         try:
-            figures["gradient_along"] = along_figures(time, signals, loop, network)
+            figures["gradient_along"] = along_figures(learning_trajectory(time, signals, loop, network), loop)
         except HgeError as error:  # a setting the run passed through, which the exact solver cannot do: the run is good
             figures["gradient_along"] = {"of": "loss", "reason": str(error)}
         return figures
 
-    def _check_network(self, result: dict[str, Any]) -> dict[str, Any]:
+    def check_network(self, result: dict[str, Any]) -> dict[str, Any]:
         """Let the simulator itself find the network's operating points at the start and end controls, alone."""
         network, task = self.design.network, self.design.loop.task
         end = [values[-1] for values in result["history"]["controls"].values()]

@@ -12,6 +12,7 @@ from hgesim.config import (
     CircuitConfig,
     Config,
     ConvertersConfig,
+    EngineConfig,
     LoopConfig,
     NetworkConfig,
     NonidealConfig,
@@ -163,7 +164,7 @@ def _drawn(seed: int, parameters: DiscParameters) -> Network:
     return dopant_disc(seed, parameters)
 
 
-def _refuse_idle(section: str, config: NetworkConfig | LoopConfig | ConvertersConfig) -> None:
+def _refuse_idle(section: str, config: NetworkConfig | LoopConfig | ConvertersConfig | EngineConfig) -> None:
     """Refuse a key that is given and does nothing."""
     for key, needed in idle_keys(section, config.model_dump()).items():
         if key in config.model_fields_set and getattr(config, key) is not None:
@@ -198,6 +199,7 @@ def build_design(config: Config, folder: Path = Path()) -> Design:
             place="circuit.hinge",
             remedy='leave it out, or set loop.loss to "hinge"',
         )
+    _refuse_idle("engine", config.engine)
     return Design(
         network,
         make_loop(config, network, task),

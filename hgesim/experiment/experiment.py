@@ -18,6 +18,7 @@ from hgesim.experiment.attempt import Attempt
 from hgesim.experiment.build import build_design, draw_start, located
 from hgesim.experiment.digital import attempt_kind
 from hgesim.experiment.folder import RESULT, claim_folder, write_json
+from hgesim.experiment.multirate import Multirate, refuse_leaps
 from hgesim.experiment.run import Run
 from hgesim.experiment.starts import Start, first_kept, try_start
 from hgesim.experiment.watch import Status
@@ -154,7 +155,8 @@ class Experiment:
     ) -> Run:
         """Simulate the learning loop in one transient and judge it.
 
-        A transient in which the simulator gave up is repeated with a shorter step (``engine.repeats``).
+        A transient in which the simulator gave up is repeated with a shorter step (``engine.repeats``). With
+        ``engine.multirate`` it is several, with leaps in between, and the result says so (``multirate``).
         With ``loop.restarts`` a start that is stuck, over range or not simulable is given up as in the laboratory and
         the next one is drawn, each in a transient of its own; ``attempts`` in the result lists them. The last start
         allowed runs to its end. Several starts are tried at a time; the first in the order of their draws that is to be
@@ -183,23 +185,26 @@ class Experiment:
         RequestError
             ``run.bad-workers``, ``folder.*``, ``task.already-solved`` (unless ``loop.start`` and
             ``loop.threshold_start`` are both given, as to go on from the end of a run); ``config.conflict`` for
-            restarts of a design that the settings do not describe.
+            restarts of a design that the settings do not describe; ``multirate.no-leap``.
         EngineError
             When the engine, the models or the Verilog-A compiler are missing.
         """
         began = time.monotonic()
         check_whole(1 if workers is None else workers, 1, "run.bad-workers", "workers")
-        design = self._first_design()
+        design, leaps = self._first_design(), self.config.engine.multirate
+        if leaps:
+            refuse_leaps(design)
         engine, dialect = self.engine()
         self.refuse_missing_parts(dialect)
         folder = claim_folder(Path(out), force=force)
         write_json({**self.stored, "design": design.digest}, folder / "config.json")
         write_network(self.design.network, folder / "network.json")
-        attempt = attempt_kind(design)(design, folder, engine, dialect, self.config, waveforms)
+        kind = Multirate if leaps else attempt_kind(design)
+        attempt = kind(design, folder, engine, dialect, self.config, waveforms)
         if self.config.loop.restarts:
             outcomes = first_kept(self._starts(attempt), folder, workers or os.cpu_count() or 1, progress)
         else:
-            outcomes = (try_start(Start(0, 0, attempt, None, self.config.engine.repeats), progress),)
+            outcomes = (try_start(Start(0, 0, attempt, None, self._repeats), progress),)
         result = outcomes[-1].result | self._origin(engine, dialect)
         result["attempts"] = [one for outcome in outcomes for one in outcome.attempts]
         result["passed_over"] = [one for outcome in outcomes for one in outcome.start.passed]
@@ -207,9 +212,14 @@ class Experiment:
         write_json(result, folder / RESULT)
         return Run.load(folder)
 
+    @property
+    def _repeats(self) -> int:
+        """Return how often a whole attempt is repeated: leaps repeat single transients themselves."""
+        return 0 if self.config.engine.multirate else self.config.engine.repeats
+
     def _starts(self, attempt: Attempt) -> Iterator[Start]:
         """Draw starts that are worth a transient, one after the other; the last counts as it is."""
-        values, repeats = self.config.loop, self.config.engine.repeats
+        values, repeats = self.config.loop, self._repeats
         draw = 0
         for number in range(values.restarts + 1):
             design, draw, passed = self._next_start(draw)

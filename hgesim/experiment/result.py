@@ -165,11 +165,13 @@ def learning_figures(design: Design, history: History, control_range: float) -> 
     thresholds = [-v / settings.threshold_resistance for v in (loop.threshold_start, float(history.threshold[-1]))]
     before, after = (score(task, *found) for found in zip(outputs, held, thresholds, strict=True))
     railed = _railed(design, history, control_range)
+    epochs = np.rint(history.time / loop.timeline.epoch).astype(int)
+    row = learnt_epoch(task, history.figure)
     reason = after.reason or (f"ended at the limit of its range: {', '.join(railed)}" if railed else "")
     return {
         "reason": reason,
         "learnt": not reason,
-        "learnt_epoch": None if reason else learnt_epoch(task, history.figure),
+        "learnt_epoch": None if reason or row is None else int(epochs[row - 1]),
         "loss": {"initial": float(history.loss[0]), "final": float(history.loss[-1]), "unit": loop.loss_unit},
         "outputs": _table(task.shown_cases, task.targets, *outputs),
         "outputs_loop": _table(task.shown_cases, task.targets, history.outputs[0], history.outputs[-1]),
@@ -192,7 +194,7 @@ def learning_figures(design: Design, history: History, control_range: float) -> 
             "curvature": dither_curvature(network, loop, ends[1]),
         },
         "history": {
-            "epoch": list(range(1, len(history.time) + 1)),
+            "epoch": epochs,
             "time": history.time,
             "loss": history.loss,
             "errors": history.errors,

@@ -69,6 +69,10 @@ class Watch:
         Epochs without progress after which it is given up; None: never given up.
     tell : callable or None
         Gets the status.
+    piece : Design or None
+        What the rows are of, where they are those of the run's last epochs only.
+    before : History or None
+        Of the epochs before these.
     """
 
     design: Design
@@ -76,8 +80,14 @@ class Watch:
     attempt: int
     patience: int | None
     tell: Callable[[Status], None] | None
+    piece: Design | None = None
+    before: History | None = None
     _past: History | None = None
     _row: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin with the epochs before."""
+        self._past = self.before
 
     def __call__(self, progress: Progress) -> None:
         """Look at the new rows. Every epoch is judged by itself, so that the pace of the looks decides nothing."""
@@ -88,25 +98,39 @@ class Watch:
                 for epochs in range(seen + 1, len(self._past.loss) + 1):
                     if why := hopeless(self.design, self._past.head(epochs), self.patience):
                         raise Redraw(why)
+        self.show(progress)
+
+    def judge(self, history: History) -> None:
+        """Look at all epochs simulated so far; what is hopeless raises `Redraw`."""
+        self._past = history
+        if self.patience is not None and (why := hopeless(self.design, history, self.patience)):
+            raise Redraw(why)
+
+    def show(self, progress: Progress) -> None:
+        """Tell the status."""
         if self.tell is not None:
-            epochs, past = self.design.loop.timeline.epochs, self._past
-            done = 0 if past is None else len(past.loss)
-            loss = float(past.loss[-1]) if past is not None and done else None
-            self.tell(Status(progress, done, epochs, loss, self.attempt))
+            line, past = self.design.loop.timeline, self._past
+            done, loss = 0, None
+            if past is not None and len(past.loss):
+                done, loss = round(float(past.time[-1]) / line.epoch), float(past.loss[-1])
+            self.tell(Status(progress, done, line.epochs, loss, self.attempt))
 
     def _read(self, seen: int) -> None:
         """Take the rows since the last complete epoch into the history."""
-        loop, network = self.design.loop, self.design.network
+        design = self.piece or self.design
+        loop, network = design.loop, design.network
         nets = [ERROR, *(channel.net for channel in loop.channels(network))]
+        first = seen - (0 if self.before is None else len(self.before.loss))
         try:
             found = read_raw(self.raw).columns(["time", *(f"v({net})" for net in nets)], self._row)
             time = found["time"]
-            fresh = epoch_history(time, {net: found[f"v({net})"] for net in nets}, loop, network, seen)
+            fresh = epoch_history(time, {net: found[f"v({net})"] for net in nets}, loop, network, first)
         except (HgeError, OSError, ValueError):
             return  # the file is being written: the next look will do
         if len(fresh.loss):
-            self._past = fresh if self._past is None else self._past.then(fresh)
             self._row += max(0, int(np.searchsorted(time, fresh.time[-1], side="right")) - 1)
+            fresh = fresh.later(self.design.loop.timeline.stop - loop.timeline.stop)
+            self._past = fresh if self._past is None else self._past.then(fresh)
 
 
 def hopeless(design: Design, history: History, patience: int) -> str:
@@ -119,16 +143,17 @@ def hopeless(design: Design, history: History, patience: int) -> str:
     design : Design
         What runs.
     history : History
-        Of the complete epochs.
+        Of the complete epochs that were simulated.
     patience : int
         Epochs without progress that count as stuck.
     """
     last = np.abs(history.errors[-_OVER_RANGE_EPOCHS:])
     if len(last) == _OVER_RANGE_EPOCHS and (last.max(axis=1) > CONTRACT.readout_linear).all():
         return f"an output over range for {_OVER_RANGE_EPOCHS} epochs"
-    if len(history.loss) <= patience:
+    recent = history.time > history.time[-1] - (patience - 0.5) * design.loop.timeline.epoch
+    if recent.all():
         return ""
-    before, since = history.loss[:-patience].min(), history.loss[-patience:].min()
+    before, since = history.loss[~recent].min(), history.loss[recent].min()
     if since < (1.0 - _PROGRESS) * before:
         return ""
     task, settings = design.loop.task, design.loop.settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hgesim.learning.averaged import AveragedRun, averaged_run
+from hgesim.learning.averaged import AveragedLoop, AveragedRun, averaged_run
 from hgesim.learning.digital import (
     DigitalEpoch,
     DigitalUpdate,
@@ -15,6 +15,7 @@ from hgesim.learning.digital import (
 )
 from hgesim.learning.digital_record import DigitalGradients, digital_gradients, digital_history
 from hgesim.learning.dithered import dithered_gradient, dithered_loss_gradient
+from hgesim.learning.envelope import Envelope, Leap, Leaps, follow_envelope
 from hgesim.learning.gradient import (
     Comparison,
     Readings,
@@ -62,13 +63,17 @@ from hgesim.learning.trajectory import Trajectory, channel_ends, descent_angle, 
 from hgesim.learning.variable_range import HoppingExponent, hopping_exponent, hopping_film, zero_bias_conductance
 
 __all__ = [
+    "AveragedLoop",
     "AveragedRun",
     "Comparison",
     "DigitalEpoch",
     "DigitalGradients",
     "DigitalUpdate",
+    "Envelope",
     "History",
     "HoppingExponent",
+    "Leap",
+    "Leaps",
     "Measured",
     "Perturbation",
     "Readings",
@@ -104,6 +109,7 @@ __all__ = [
     "exact_gradient",
     "exact_measurement",
     "finite_difference",
+    "follow_envelope",
     "gate_abundance",
     "goal_figure",
     "gradient_angle",

@@ -7,7 +7,7 @@ leave out (intermodulation, dither curvature, noise of the circuit) a transient 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,7 @@ from hgesim.learning.score import case_voltages
 from hgesim.loop import HomodyneLoop, trim_gains
 from hgesim.network import Network
 
-__all__ = ["AveragedRun", "averaged_run"]
+__all__ = ["AveragedLoop", "AveragedRun", "averaged_run"]
 
 FloatArray = NDArray[np.float64]
 _SMALL = 1e-3
@@ -81,27 +81,53 @@ def averaged_run(network: Network, loop: HomodyneLoop, starts: ArrayLike) -> Ave
         raise RequestError(
             "loop.channel-count", f"starts of shape {controls.shape}", remedy=f"(starts, {len(network.controls)})"
         )
-    task, settings = loop.task, loop.settings
-    threshold = np.full(len(controls), loop.threshold_start)
-    target = task.target * np.array(task.target_levels)
-    potentials: list[FloatArray | None] = [None] * len(task.cases)
+    average = AveragedLoop(network, loop)
+    channels = np.column_stack([controls, np.full(len(controls), loop.threshold_start)])
     loss = np.zeros((len(controls), loop.timeline.epochs))
-    kept = 1.0 if settings.decay is None else math.exp(-loop.timeline.case / settings.decay)
-    path = np.zeros((*loss.shape, controls.shape[1] + 1))
+    path = np.zeros((*loss.shape, channels.shape[1]))
     for epoch in range(loop.timeline.epochs):
+        channels, loss[:, epoch] = average.epoch(channels)
+        path[:, epoch] = channels
+    return AveragedRun(channels[:, :-1], channels[:, -1], loss, path)
+
+
+@dataclass(frozen=True, eq=False)
+class AveragedLoop:
+    """The averaged equations of a loop around a network; see `averaged_run`."""
+
+    network: Network
+    loop: HomodyneLoop
+    _warm: dict[tuple[int, int], FloatArray] = field(default_factory=dict)
+
+    def epoch(self, channels: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Move on by an epoch.
+
+        Parameters
+        ----------
+        channels : ndarray, (S, C + 1)
+            Controls and, last, threshold, in volt.
+
+        Returns
+        -------
+        channels : ndarray, (S, C + 1)
+            At the end of the epoch.
+        loss : ndarray, (S,)
+            Mean over the cases of the squared error, in V^2.
+        """
+        network, loop, task, settings = self.network, self.loop, self.loop.task, self.loop.settings
+        target = task.target * np.array(task.target_levels)
+        kept = 1.0 if settings.decay is None else math.exp(-loop.timeline.case / settings.decay)
+        loss, limit = np.zeros(len(channels)), CONTRACT.integrator_limit
         for case, inputs in enumerate(task.cases):
-            volts = case_voltages(network, task, controls, (inputs,))[:, 0]
-            current, gradient, potentials[case] = network.output_and_gradient(volts, potentials[case])
-            ends = current + threshold / settings.threshold_resistance - target[case]
+            volts, place = case_voltages(network, task, channels[:, :-1], (inputs,))[:, 0], (len(channels), case)
+            current, gradient, self._warm[place] = network.output_and_gradient(volts, self._warm.get(place))
+            ends = current + channels[:, -1] / settings.threshold_resistance - target[case]
             error = loop.counted(-settings.transimpedance * ends, task.target_levels[case])
-            loss[:, epoch] += np.clip(error, -CONTRACT.readout_limit, CONTRACT.readout_limit) ** 2 / len(task.cases)
+            loss += np.clip(error, -CONTRACT.readout_limit, CONTRACT.readout_limit) ** 2 / len(task.cases)
             slope = loss_slope(error) * (np.abs(error) < CONTRACT.readout_limit)
             step = _steps(slope, gradient[:, list(network.controls)], loop)
-            limit = CONTRACT.integrator_limit
-            controls = np.clip(kept * controls + step[:, :-1], -limit, limit)
-            threshold = np.clip(kept * threshold + step[:, -1], -limit, limit)
-        path[:, epoch] = np.column_stack([controls, threshold])
-    return AveragedRun(controls, threshold, loss, path)
+            channels = np.clip(kept * channels + step, -limit, limit)
+        return channels, loss
 
 
 def _steps(slope: FloatArray, gradient: FloatArray, loop: HomodyneLoop) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class History:
-    """One row an epoch.
+    """One row for every epoch that was simulated.
 
     Parameters
     ----------
@@ -63,6 +63,10 @@ class History:
         """Return these rows and, behind them, those of later epochs of the same run."""
         pairs = zip(self._columns, later._columns, strict=True)
         return History(*(None if rows is None else np.concatenate([rows, more]) for rows, more in pairs))  # type: ignore[arg-type]
+
+    def later(self, seconds: float) -> History:
+        """Return the same rows of a transient that begins so much later in its run."""
+        return replace(self, time=self.time + seconds)
 
     @property
     def _columns(self) -> list[Any]:

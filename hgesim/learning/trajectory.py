@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +15,14 @@ from hgesim.learning.score import case_voltages
 from hgesim.loop import Channel, HomodyneLoop
 from hgesim.network import Network
 
-__all__ = ["LEAST_MOVE", "PARTS", "Trajectory", "channel_ends", "descent_angle", "learning_trajectory"]
+__all__ = [
+    "LEAST_MOVE",
+    "PARTS",
+    "Trajectory",
+    "channel_ends",
+    "descent_angle",
+    "learning_trajectory",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -32,6 +40,8 @@ class Trajectory:
     ----------
     dither : ndarray, (C + 1,)
         Amplitude on every control and, last, on the threshold, in volt.
+    begins : ndarray, (epochs, cases, C + 1)
+        Voltages at the begin of a case's window, without the dither.
     moves : ndarray, (epochs, cases, C + 1)
         From the begin of a case's window to the begin of the next, without the dither, in volt.
     case_gradients : ndarray, (epochs, cases, C + 1)
@@ -45,6 +55,7 @@ class Trajectory:
     """
 
     dither: FloatArray
+    begins: FloatArray
     moves: FloatArray
     case_gradients: FloatArray
     counted: NDArray[np.bool_]
@@ -54,6 +65,20 @@ class Trajectory:
     def epoch_moves(self) -> FloatArray:
         """Return how far the channels move in an epoch, (epochs, C + 1) in volt."""
         return np.asarray(self.moves.sum(axis=1))
+
+    def head(self, epochs: int) -> Trajectory:
+        """Return the first rows."""
+        return replace(self, **{name: rows[:epochs] for name, rows in self._tables.items()})
+
+    def then(self, later: Trajectory) -> Trajectory:
+        """Return these rows and, behind them, those of later epochs of the same run."""
+        return replace(
+            self, **{name: np.concatenate([rows, later._tables[name]]) for name, rows in self._tables.items()}
+        )
+
+    @property
+    def _tables(self) -> dict[str, NDArray[Any]]:
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "dither"}
 
     def case_angles(self, part: str = "controls") -> FloatArray:
         """Return the angle of every window's move to the descent of its case, (epochs, cases) in degree.
@@ -189,7 +214,7 @@ def learning_trajectory(
     epochs = min(line.epochs, int(np.floor(time[-1] / line.epoch + 1e-9))) if len(time) > 1 else 0
     if epochs == 0:
         none = np.zeros((0, line.cases, len(channels)))
-        return Trajectory(dither, none, none, np.zeros((0, line.cases), dtype=bool), np.zeros((0, len(channels))))
+        return Trajectory(dither, none, none, none, np.zeros((0, line.cases), dtype=bool), np.zeros((0, len(channels))))
     begins = [line.span(number // line.cases, number % line.cases)[0] for number in range(epochs * line.cases)]
     ends = [*begins[1:], min(epochs * line.epoch + line.pause, float(time[-1]))]
     shape = (epochs, line.cases, len(channels))
@@ -208,7 +233,7 @@ def learning_trajectory(
         slopes[epoch] = np.where(felt, loss_slope(error), 0.0)[:, None] * change
         counted[epoch] = felt & (np.abs(error) > np.linalg.norm(dither * change, axis=-1))
     counted &= np.linalg.norm(moves[..., :-1], axis=-1) >= LEAST_MOVE * loop.settings.dither
-    return Trajectory(dither, moves, slopes, counted, gradients)
+    return Trajectory(dither, first, moves, slopes, counted, gradients)
 
 
 def channel_ends(

@@ -28,7 +28,9 @@ def along_figure(record: Record) -> Figure | None:
         return None
     if windows.shape[1] != timeline.cases:
         return None
-    begin = timeline.epoch * np.arange(len(windows))[:, None] + timeline.case * np.arange(timeline.cases)
+    told = numbers(result, _KEY, "history", "epoch")
+    first = timeline.epoch * (told - 1.0 if len(told) == len(windows) else np.arange(len(windows)))
+    begin = first[:, None] + timeline.case * np.arange(timeline.cases)
     middle = 1e3 * (begin + timeline.dead + timeline.hold / 2)
     epochs = numbers(result, _KEY, "history", "epoch_angle_deg", "controls")[: len(windows)]
     figure = new_figure(10.4, 3.3)
@@ -49,10 +51,10 @@ def along_figure(record: Record) -> Figure | None:
             axes.scatter(
                 middle[seen], windows[seen], s=15, c=face, edgecolors=edge, linewidths=0.6, zorder=3, label=name
             )
-    over = 1e3 * timeline.epoch * (np.arange(len(epochs)) + 0.5)
+    over = 1e3 * (first[: len(epochs)] + 0.5 * timeline.epoch)
     axes.plot(over, epochs, color=LIGHT["ink"], marker="o", ms=2.6, lw=1.2, zorder=2,
               label=epoch)  # fmt: skip
-    axes.set(xlabel="time (ms)", ylabel="angle (°)", ylim=(0, 180), xlim=(0, 1e3 * timeline.epoch * len(windows)))
+    axes.set(xlabel="time (ms)", ylabel="angle (°)", ylim=(0, 180), xlim=(0, 1e3 * (first[-1] + timeline.epoch)))
     axes.set_yticks(range(0, 181, 30))
     title = "measured and exact gradient" if lock_in else "the controls' move and the exact descent"
     axes.set_title(f"angle between {title}", pad=20)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hgesim.report.cases import case_name, cases, kind_of
+from hgesim.report.leaps import leap_path, leapt
 from hgesim.report.points import target_levels, threshold_currents, threshold_lines
 from hgesim.report.record import FloatArray, Record, dig, items, numbers, real, text
 from hgesim.report.style import LIGHT, channel_style, log_ticks, name_lines, new_figure, thin
@@ -260,7 +261,7 @@ def controls_panel(axes: Axes, record: Record, *, raw: bool = True) -> bool:
     if isinstance(net, str):
         nets["threshold"] = net
     time = history_time(record)
-    t, waves = read_waves(record, nets.values()) if raw else (np.zeros(0), {})
+    t, waves = read_waves(record, nets.values()) if raw and not leapt(record) else (np.zeros(0), {})
     labels = list(dict.fromkeys([*tracks, *nets]))
     ends: list[tuple[float, str, Any]] = []
     for k, label in enumerate(labels):
@@ -272,6 +273,10 @@ def controls_panel(axes: Axes, record: Record, *, raw: bool = True) -> bool:
         track = tracks.get(label, np.zeros(0))
         count = min(len(track), len(time))
         if np.isfinite(track[:count]).any():
+            path = leap_path(record, label)
+            if len(path[0]):
+                axes.plot(path[0], 1e3 * path[1], lw=1.0, **style)
+                style |= {"linestyle": "", "marker": "o", "ms": 2.6}
             axes.plot(time[:count], 1e3 * track[:count], lw=1.5, **style)
             ends = [
                 *[end for end in ends if end[1] != label],

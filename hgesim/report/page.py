@@ -12,6 +12,7 @@ from hgesim.report.cases import case_title, cases, counts, kind_of
 from hgesim.report.digital_figure import digital_figure, is_digital
 from hgesim.report.frame import document, figure, section
 from hgesim.report.gradient_page import gradient_page, is_gradient
+from hgesim.report.leaps import leapt
 from hgesim.report.loop_figure import loop_figure
 from hgesim.report.network_figure import network_figure, positions
 from hgesim.report.outcome_figure import learning_figure, outputs_figure
@@ -62,6 +63,8 @@ def _page(record: Record) -> str:
     title = task_name(record)
     version = text(record.result, "hgesim_version")
     what = "learning in one transient of circuit and Python" if python_words(record) else _TRANSIENT
+    if leapt(record):
+        what = "learning in leaps between circuit transients"
     eyebrow = " · ".join(["hgesim " + version if version else "hgesim", what])
     why = "".join(f'<p class="why">{escape(words)}</p>' for words in reason(record))
     header = (
@@ -195,6 +198,9 @@ def _learning(record: Record) -> str:
         f"{alone}. Right: control voltages at the ends of the epochs, over the raw transient with its dither; the "
         "threshold's voltage is dashed."
     )
+    if leapt(record):
+        caption = caption.replace("at the ends of the epochs, over the raw transient with its dither", "along the path")
+        caption += " Dots: epochs that were simulated; between them the path is computed."
     if not record.result.get("history"):
         caption = "Control voltages and the threshold's voltage, with their dither, from waveforms.nc."
     return figure(record, learning_figure(record), "learning", caption)

@@ -10,6 +10,7 @@ from typing import Any
 
 from hgesim.config import Config, counting_keys, settings_toml
 from hgesim.report.cases import counts, kind_of
+from hgesim.report.leaps import leap_facts, leapt
 from hgesim.report.record import Record, dig, items, real, text
 from hgesim.report.words import amount, ordinal, python_words, score_cases, score_value, signed, starts_given_up, whole
 
@@ -46,7 +47,7 @@ def facts(record: Record) -> str:
     shown += _score_facts(record)
     if record.learnt and (epoch := real(result, "learnt_epoch")) is not None:
         shown.append(("learnt after", f"{whole(epoch)} of {whole(real(result, 'timeline', 'epochs'))} epochs"))
-    shown += _laboratory(record) + _choice(record)
+    shown += _laboratory(record) + _choice(record) + leap_facts(record)
     shown += [
         (name, whole(count))
         for name, key in (("transistors", "transistors"),)
@@ -127,7 +128,8 @@ def costs(record: Record) -> str:
     points, engine = real(result, "timepoints"), real(result, "engine_s")
     if points and engine:
         rows.append(("engine time for a point", amount(engine / points, "s")))
-    total, span = real(result, "energy_j", "total"), real(result, "simulated_s")
+    span = real(result, "multirate", "represented_s") or real(result, "simulated_s")
+    total = real(result, "energy_j", "total")
     rows.append(("energy from the supplies", amount(total, "J")))
     if total is not None and span:
         rows.append(("mean supply power", amount(total / span, "W")))
@@ -178,6 +180,12 @@ def honesty(record: Record) -> str:
                 f"Separation at the end: {signed(alone, 'A')} by the network alone, {signed(loop, 'A')} in the loop."
             )
         said += _laboratory_words(record)
+    if leapt(record):
+        said.append(
+            "In the leaps the updates were computed, not made by the circuit: this run shows where the circuit's own "
+            "learning leads, to within the estimated error, and is none itself. Loss, errors and gradients are those "
+            "of the epochs that were simulated; the energy is their power over the time of the whole run."
+        )
     said += _choice_words(record)
     curvature, thermal = real(result, "dither", "curvature"), real(result, "dither", "thermal_voltage")
     if curvature is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hgesim.report.cases import counts, kind_of
+from hgesim.report.leaps import leap_sentences, leapt
 from hgesim.report.record import Record, items, numbers, real, text
 from hgesim.units import show_quantity
 
@@ -127,10 +128,11 @@ def headline(record: Record) -> tuple[str, str]:
     if not record.valid:
         sentence = VERDICTS.get(record.verdict, f"The run ended with the unknown verdict {record.verdict!r}.")
         return "bad", sentence if record.verdict == "missing" else f"Not a valid simulation. {sentence}"
+    leaps = " in leaps" if leapt(record) else ""
     if not record.learnt:
-        return "open", "Valid simulation, but the task is not learnt."
+        return "open", f"Valid simulation{leaps}, but the task is not learnt."
     does = "solves the task" if kind_of(record) == "gate" else "reaches the goal"
-    return "good", f"Learnt: the network alone, at the final controls, {does}."
+    return "good", f"Learnt{leaps}: the network alone, at the final controls, {does}."
 
 
 def reason(record: Record) -> list[str]:
@@ -140,9 +142,11 @@ def reason(record: Record) -> list[str]:
         if message := text(result, "message"):
             said.append(message)
         reached, planned = real(result, "simulated_s"), _planned(result)
+        represented = real(result, "multirate", "represented_s")
         if reached is not None:
             of = f" of {amount(planned, 's')} planned" if planned else ""
-            said.append(f"Simulated: {amount(reached, 's')}{of}.")
+            leaps = "" if represented is None else f", in leaps up to {amount(represented, 's')}"
+            said.append(f"Simulated: {amount(reached, 's')}{leaps}{of}.")
         said.append(
             "What follows is the record of a run that does not count; it says nothing on whether the task can be "
             "solved."
@@ -153,6 +157,7 @@ def reason(record: Record) -> list[str]:
     if railed:
         said.append(f"Sat at a supply rail at the end: {', '.join(railed)}.")
     if record.valid:
+        said += leap_sentences(record)
         said += _gate_words(record) if kind_of(record) == "gate" else _score_words(record)
         if record.learnt and _solved_at_start(record):
             said.append("The start already did the task, so this run is no demonstration of learning.")

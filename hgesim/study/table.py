@@ -20,6 +20,7 @@ __all__ = ["PENDING", "outcome", "rows", "write_tables"]
 TABLE, TIMES, PARQUET = "table.csv", "times.csv", "table.parquet"
 PENDING = "pending"
 # places in result.json
+_ERROR = "multirate.error.voltage"
 _FIGURES = (
     "loss.initial",
     "loss.final",
@@ -29,17 +30,25 @@ _FIGURES = (
     "separation.network.initial",
     "separation.network.final",
     "margin",
+    _ERROR,
 )
-_NUMERIC = ("loss.", "score.initial", "score.final", "separation.", "margin")
+_NUMERIC = ("loss.", "score.initial", "score.final", "separation.", "margin", _ERROR)
 
 
 def outcome(result: Mapping[str, Any] | None) -> str:
-    """Say in a word or two what became of a run: learnt, not learnt, or the verdict that does not count."""
+    """Say in a few words what became of a run: learnt, not learnt, in leaps, or the verdict that does not count.
+
+    Parameters
+    ----------
+    result : mapping or None
+        A result, or a row of the table.
+    """
     if result is None:
         return PENDING
     if result.get("verdict") != "ok":
         return str(result.get("verdict"))
-    return "learnt" if result.get("learnt") else "not learnt"
+    leaps = " in leaps" if result.get(_ERROR) or dig(result, *_ERROR.split(".")) else ""
+    return ("learnt" if result.get("learnt") else "not learnt") + leaps
 
 
 def rows(folder: StudyFolder) -> list[dict[str, Any]]:
@@ -55,8 +64,9 @@ def rows(folder: StudyFolder) -> list[dict[str, Any]]:
     list of dict
         ``run`` (its name), its inputs by key, ``verdict`` (``pending`` where there is none yet), ``learnt`` (also of
         a run that does not count: False), ``reason`` why not, ``railed`` (the nets that ended at a limit), and the
-        figures of the result by their places in it, such as ``loss.final`` in V^2 or ``separation.network.final`` in
-        ampere; None where there is none. No wall time: the same study gives the same table.
+        figures of the result by their places in it, such as ``loss.final`` in V^2, ``separation.network.final`` in
+        ampere or ``multirate.error.voltage`` in volt; None where there is none. No wall time: the same study gives the
+        same table.
     """
     figures = dict.fromkeys((*_FIGURES, *(name for name in folder.study.config.outcomes if name != "learnt")))
     table = []

@@ -37,7 +37,14 @@ def history_of(losses: Any, errors: Any = None, controls: Any = None, threshold:
     shown = np.full((n, 4), 0.1) if errors is None else np.array(errors, dtype=float)
     at = np.array(DESIGN.loop.start if controls is None else controls)
     return History(
-        np.arange(n, dtype=float), shown, shown, loss, np.tile(at, (n, 1)), np.full(n, threshold), None, np.zeros(n)
+        DESIGN.loop.timeline.epoch * np.arange(1.0, n + 1),
+        shown,
+        shown,
+        loss,
+        np.tile(at, (n, 1)),
+        np.full(n, threshold),
+        None,
+        np.zeros(n),
     )
 
 

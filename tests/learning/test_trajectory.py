@@ -176,11 +176,12 @@ def test_nothing_moves_or_nothing_is_complete() -> None:
     time, tracks, _ = made_up(STAR, loop, 30.0)
     dither = {c.net: c.dither * np.sin(2 * np.pi * c.carrier * time) for c in loop.channels(STAR)}
     off = dataclasses.replace(loop, settings=dataclasses.replace(loop.settings, rate=0.0))
-    rest = along_figures(time, dither, off, STAR)
+    rest = along_figures(learning_trajectory(time, dither, off, STAR), off)
     assert rest["window"]["angle_deg"] == {"controls": None, "channels": None} and "rate is 0" in rest["reason"]
     assert rest["epoch"]["counted"] == 0 and rest["epoch"]["relative_error"]["controls"] is None
     begun = time < 0.9 * loop.timeline.epoch
-    short = along_figures(time[begun], {net: track[begun] for net, track in tracks.items()}, loop, STAR)
+    none = learning_trajectory(time[begun], {net: track[begun] for net, track in tracks.items()}, loop, STAR)
+    short = along_figures(none, loop)
     assert short["window"]["of"] == 0 and "no epoch is complete" in short["reason"]
     one = time < 1.5 * loop.timeline.epoch
     part = learning_trajectory(time[one], {net: track[one] for net, track in tracks.items()}, loop, STAR)
@@ -190,7 +191,7 @@ def test_nothing_moves_or_nothing_is_complete() -> None:
 def test_the_figures_are_the_medians_of_what_counts() -> None:
     loop = small_loop(DISC, epochs=2)
     time, tracks, _ = made_up(DISC, loop, 30.0)
-    told = along_figures(time, tracks, loop, DISC)
+    told = along_figures(learning_trajectory(time, tracks, loop, DISC), loop)
     assert told["window"]["angle_deg"]["controls"] == pytest.approx(30, abs=0.05)
     assert told["window"]["relative_error"]["controls"] == pytest.approx(2 * np.sin(np.radians(15)), abs=1e-3)
     assert told["reason"] == "" and told["window"]["of"] == 8 and told["epoch"]["of"] == 2
