@@ -96,8 +96,8 @@ def test_history_and_waveforms_are_those_of_the_epochs_simulated(whole: Run, lea
     waves, all_waves = leapt.waveforms(), whole.waveforms()
     time = waves["time"].values
     assert (np.diff(time) >= 0).all() and time[-1] == pytest.approx(45 * length)
-    seen = np.unique(np.floor(time[np.diff(time, append=1.0) > 0] / length - 1e-6).astype(int) + 1)
-    assert set(past["epoch"]) == set(seen.tolist()) - {0} and len(time) < len(all_waves["time"]) / 2.5
+    points = np.bincount(np.floor(time / length).astype(int) + 1)
+    assert past["epoch"] == np.flatnonzero(points > 100).tolist() and len(time) < len(all_waves["time"]) / 2.5
     part = (time > 1.2 * length) & (time < 1.9 * length)  # the same waveform, dithers in phase
     again = np.interp(time[part], all_waves["time"].values, all_waves["err"].values)
     assert np.abs(waves["err"].values[part] - again).max() < 0.02
