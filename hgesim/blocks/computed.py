@@ -38,7 +38,7 @@ def computation(kind: str, parameters: Mapping[str, float]) -> Computation:
     kind : str
         One of `PYTHON_KINDS`.
     parameters : mapping of str to float
-        All of its interface.
+        All of its interface; for a lowpass also ``load``, the resistance at each leg of its output, in ohm.
     """
     return _MAKERS[kind](dict(parameters))
 
@@ -132,6 +132,7 @@ _MAKERS: dict[str, Callable[[Mapping[str, float]], Computation]] = {
     "hinge": _hinge,
     "coupler": lambda p: _Coupler(p["gain"], p["vmax"]),
     "mixer": _mixer,
-    "lowpass": lambda p: _Lowpass(_Follower(2.0 * p["r"] * p["c"])),
+    # the capacitor discharges through the load, too
+    "lowpass": lambda p: _Lowpass(_Follower(2.0 * p["c"] / (1.0 / p["r"] + 1.0 / p.get("load", math.inf)))),
     "integrator": lambda p: _Integrator(p["r"] * p["c"], p["start"]),
 }

@@ -22,6 +22,21 @@ def python_instances(elements: Iterable[Element]) -> tuple[BlockInstance, ...]:
     return tuple(sorted(found, key=lambda instance: order.index(instance.block.kind)))
 
 
+def _values(instance: BlockInstance) -> dict[str, float]:
+    return {**dict(instance.block.parameters), **instance.parameters}
+
+
+def _output(instance: BlockInstance) -> tuple[str, str] | None:
+    """Return the nets of an output pair."""
+    return (instance.nets["outp"], instance.nets["outn"]) if "outp" in instance.nets else None
+
+
+def _loads(elements: Iterable[Element]) -> dict[tuple[str, str] | None, dict[str, float]]:
+    """Return what loads pairs of nets: the resistors of integrators, whatever computes these."""
+    integrators = [e for e in elements if isinstance(e, BlockInstance) and e.block.kind == "integrator"]
+    return {(one.nets["inp"], one.nets["inn"]): {"load": _values(one)["r"]} for one in integrators}
+
+
 @dataclass(frozen=True)
 class _Input:
     """One input: sensed between two nets (numbers in the list of nodes; -1 is ground), or the output of a block."""
@@ -49,25 +64,27 @@ class ComputedBlocks:
     """
 
     def __init__(self, elements: Iterable[Element], converters: Converters) -> None:
+        elements = tuple(elements)
         placed = python_instances(elements)
         self.converters = converters
         self.sources = tuple(f"v.{instance.name.lower()}.{SIGNAL}" for instance in placed)
-        values = [{**dict(instance.block.parameters), **instance.parameters} for instance in placed]
+        loads = _loads(elements)
+        values = [_values(instance) | loads.get(_output(instance), {}) for instance in placed]
         self.initial = tuple(converters.dac([own.get("start", 0.0) for own in values]).tolist())
         self._blocks: list[Computation] = [
             computation(instance.block.kind, own) for instance, own in zip(placed, values, strict=True)
         ]
-        outputs = {(i.nets["outp"], i.nets["outn"]): n for n, i in enumerate(placed) if "outp" in i.nets}
+        outputs = {nets: n for n, instance in enumerate(placed) if (nets := _output(instance))}
         nodes: dict[str, int] = {}
         self._inputs = []
         for number, instance in enumerate(placed):
-            kind, loads = instance.block.kind, ohms_of(instance.block.kind, values[number])[0]
+            kind, ohms = instance.block.kind, ohms_of(instance.block.kind, values[number])[0]
             row = []
             for plus, minus in SENSES[kind]:
                 nets = (instance.nets[plus], "0" if minus is None else instance.nets[minus])
                 source = outputs.get(nets, -1)
                 behind = ohms_of(placed[source].block.kind, values[source])[1] if source >= 0 else 0.0
-                share = 1.0 if behind == 0 else 1.0 / (1.0 + behind / loads)
+                share = 1.0 if behind == 0 else 1.0 / (1.0 + behind / ohms)
                 at = [-1 if net == "0" or source >= 0 else nodes.setdefault(net, len(nodes)) for net in nets]
                 row.append(_Input(at[0], at[1], source, share, plus in _CLOCKS))
             self._inputs.append(row)

@@ -42,6 +42,18 @@ def test_a_block_behind_another_gets_its_fresh_output() -> None:
     assert out == pytest.approx(-0.6 * share * 1e-4 / (4e6 * 1e-9))
 
 
+@pytest.mark.parametrize("technology", ["ideal", "python"])
+def test_a_low_pass_discharges_through_what_loads_it(technology: str) -> None:
+    """A step from 0: the capacitor sees the low-pass's resistor and the integrator's side by side."""
+    low, integrator = chain("lowpass", "integrator")
+    behind = BlockInstance("x_integrator", get_block("integrator", technology), integrator.nets, {})
+    blocks = ComputedBlocks([behind, low], Converters())
+    tau = 2 * 100e-12 / (1 / 200e3 + 1 / 4e6)
+    blocks(0.0, 0.0)
+    blocks(1e-15, 1.0)
+    assert blocks(tau, 1.0)[0] == pytest.approx(1 - math.exp(-1), rel=1e-6)
+
+
 def test_converters_stand_at_the_crossings_only() -> None:
     """A pair is read as one difference; between blocks nothing is rounded; a clock line never is."""
     converters = Converters(Converter(3, 1.0), Converter(4, 1.0))
