@@ -335,6 +335,18 @@ def test_drift(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "drift.png").stat().st_size > 10_000
 
 
+def test_leaps(tmp_path: Path, osdi_engine: Engine) -> None:
+    """One gate both ways; what is there is not made again."""
+    words = "out XOR=471 --technology ideal --rate 0.05 --epochs 9"
+    told = run_example("leaps", words, tmp_path)
+    (row,) = csv.DictReader((tmp_path / "out" / "leaps.csv").read_text().splitlines())
+    assert float(row["apart_percent"]) < 2 and float(row["less_simulated"]) > 1 and row["fallback"] == "none"
+    made = (tmp_path / "out" / "XOR_whole" / "result.json").stat().st_mtime_ns
+    assert run_example("leaps", words, tmp_path) == told
+    assert (tmp_path / "out" / "XOR_whole" / "result.json").stat().st_mtime_ns == made
+    assert (tmp_path / "out" / "leaps.png").stat().st_size > 20_000
+
+
 def test_cost(tmp_path: Path, osdi_engine: Engine) -> None:
     told = run_example("cost", "out --dopants 20 50 --controls 2 --technology ideal --points 40 --repeats 1", tmp_path)
     rows = list(csv.DictReader((tmp_path / "out" / "cost.csv").read_text().splitlines()))
