@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -84,9 +85,13 @@ class Burst:
         )
 
 
-def in_order(bursts: Iterable[Burst]) -> list[Burst]:
-    """Return bursts by epoch; of two that begin with the same one, the later one."""
-    return [found for _, found in sorted({burst.epoch: burst for burst in bursts}.items())]
+def in_order(bursts: Iterable[Burst], length: float) -> list[Burst]:
+    """Return bursts by epoch, without what the next one has too; of two that begin with the same one, the later one.
+
+    All epochs last `length` seconds.
+    """
+    order = [found for _, found in sorted({burst.epoch: burst for burst in bursts}.items())]
+    return [*(burst.before(after.epoch, length) for burst, after in itertools.pairwise(order)), *order[-1:]]
 
 
 def history_of(bursts: Sequence[Burst]) -> History:
@@ -172,7 +177,8 @@ class Bursts:
 
     def _until(self, epoch: int) -> list[Burst]:
         """Return the bursts that begin with an epoch or before: leaps taken back have been further."""
-        return in_order(burst for burst in self.done if burst.epoch <= epoch)
+        length = self.attempt.design.loop.timeline.epoch
+        return in_order((burst for burst in self.done if burst.epoch <= epoch), length)
 
     def _run(self, part: Design, circuit: Circuit, epoch: int) -> RunResult:
         """Run a piece, again with a shorter step where the simulator gives up."""

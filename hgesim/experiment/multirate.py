@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -189,9 +188,8 @@ class _Work:
     def _kept(self, found: Envelope, last: Burst) -> list[Burst]:
         """Return the bursts that the path stands on, none over an epoch of the next: first, kept leaps', last."""
         ends = {0, *(self.piece * (leap.begin + leap.periods) for leap in found.leaps if leap.kept)}
-        order = [burst for burst in in_order(self.bursts.done) if burst.epoch in ends and burst.epoch < last.epoch]
-        length = self.design.loop.timeline.epoch
-        return [*(burst.before(after.epoch, length) for burst, after in itertools.pairwise([*order, last])), last]
+        kept = [burst for burst in self.bursts.done if burst.epoch in ends and burst.epoch < last.epoch]
+        return in_order([*kept, last], self.design.loop.timeline.epoch)
 
     def _told(self, found: Envelope, last: Burst) -> dict[str, Any]:
         """Return what a result says of the leaps."""
@@ -234,8 +232,9 @@ class _Work:
 
     def invalid(self, stopped: InvalidBurst) -> dict[str, Any]:
         """Return the result of a run that does not count; the waveforms so far are kept."""
-        self._save(in_order(self.bursts.done))
-        line, done = self.design.loop.timeline, in_order(self.bursts.done)
+        line = self.design.loop.timeline
+        done = in_order(self.bursts.done, line.epoch)
+        self._save(done)
         simulated = self.bursts.costs["simulated_s"]
         represented = (done[-1].epoch + done[-1].epochs) * line.epoch if done else stopped.ran.reached
         return {
