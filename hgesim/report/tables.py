@@ -46,7 +46,8 @@ def facts(record: Record) -> str:
         shown.append(("separation, network alone", f"{signed(first, 'A')} → {signed(last, 'A')}"))
     shown += _score_facts(record)
     if record.learnt and (epoch := real(result, "learnt_epoch")) is not None:
-        shown.append(("learnt after", f"{whole(epoch)} of {whole(real(result, 'timeline', 'epochs'))} epochs"))
+        known = ", as far as simulated" if leapt(record) else ""
+        shown.append(("learnt after", f"{whole(epoch)} of {whole(real(result, 'timeline', 'epochs'))} epochs{known}"))
     shown += _laboratory(record) + _choice(record) + leap_facts(record)
     shown += [
         (name, whole(count))
