@@ -196,7 +196,8 @@ class _Work:
         line, config = self.design.loop.timeline, self.attempt.config
         simulated = self.bursts.costs["simulated_s"]
         leapt = self.piece * sum(leap.periods for leap in found.leaps if leap.kept)
-        error = found.error + self.unlike * leapt / self.piece
+        # all periods but the first were begun anew, or leapt over with what such periods told
+        error = found.error + (self.unlike * last.epoch / self.piece if leapt else 0.0)
         names = [channel.name for channel in self.design.loop.channels(self.design.network)]
         path = np.round(found.path, 6)
         return {

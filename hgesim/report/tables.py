@@ -280,7 +280,8 @@ def settings(record: Record, command: str = "learn run.toml") -> str:
         body += f"<pre>hgesim {escape(command)} --out again</pre>"
     if record.deck and not python_words(record):
         deck = Path(record.deck)
-        body += "<p>To run the stored circuit in the simulator by itself:</p>"
+        of = " of the last transient" if (real(record.result, "multirate", "bursts") or 0.0) > 1 else ""
+        body += f"<p>To run the stored circuit{of} in the simulator by itself:</p>"
         command = "vacask" if deck.suffix == ".sim" else "ngspice -n -b"
         body += f"<pre>cd {escape(deck.parent.as_posix())}\n{command} {escape(deck.name)}</pre>"
     body += _origin(record)

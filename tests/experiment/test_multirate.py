@@ -78,6 +78,7 @@ def test_all_that_was_simulated_counts(whole: Run, leapt: Run) -> None:
     assert told["epochs"]["leapt"] == sum(leap["epochs"] for leap in kept) == 45 - len(kept) - 2
     assert max(leap["error"] for leap in kept) <= told["error"]["allowed_per_leap"] == 3e-3
     assert told["in_materia"] is False and "multirate" not in whole.result
+    assert told["error"]["voltage"] >= 44 * told["error"]["restart"] > 0
 
 
 def test_history_and_waveforms_are_those_of_the_epochs_simulated(whole: Run, leapt: Run) -> None:
@@ -116,7 +117,7 @@ def test_it_says_so_everywhere(leapt: Run, capsys: pytest.CaptureFixture[str]) -
     page = leapt.report().read_text(encoding="utf-8")
     assert "learning in leaps between circuit transients" in page and "one circuit transient" not in page
     assert "estimated error of the controls" in page and error in page and "none itself" in page
-    assert "45 epochs, as far as simulated" in page
+    assert "45 epochs, as far as simulated" in page and "run the stored circuit of the last transient in" in page
     assert outcome(leapt.result) == outcome({**leapt.result, "multirate.error.voltage": 0.01}) == "learnt in leaps"
     assert outcome({"verdict": "ok", "learnt": False, "multirate.error.voltage": 0.01}) == "not learnt in leaps"
     tell_run(leapt, False)
@@ -213,6 +214,7 @@ def test_a_burst_in_which_the_simulator_gives_up_is_repeated(
     breaking[3] = Verdict.ABORTED
     run = learn(AND, tmp_path / "run", overrides=[*LEAPS, "loop.epochs=10"])
     assert run.verdict == "ok" and run.result["multirate"]["repeats"] == 1 and len(run.result["attempts"]) == 1
+    assert "as the simulator gave up: 1." in " ".join(reason(read_record(run.folder)))
 
 
 @pytest.mark.parametrize(
