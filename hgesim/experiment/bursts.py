@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hgesim.design import Circuit, Design, Transient, piece_of_run
 from hgesim.engine import Progress, RunResult, Verdict, fill_folder, read_raw, run_deck
+from hgesim.errors import HgeError
 from hgesim.experiment.attempt import Attempt, begun_elsewhere, read_signals
 from hgesim.experiment.result import energy_figures
 from hgesim.experiment.watch import Watch
@@ -47,8 +48,10 @@ class Burst:
     ----------
     epoch, epochs : int
         Its first epoch, from 0, and how many it has.
-    history, trajectory : History, Trajectory
-        Their rows; times are those of the run.
+    history : History
+        Its rows; times are those of the run.
+    trajectory : Trajectory or HgeError
+        Likewise; of the run's last piece maybe why the exact solver could not do it.
     ends : ndarray, (C + 1,)
         Channels at its end, without their dithers, in volt.
     power : mapping of str to float
@@ -60,15 +63,21 @@ class Burst:
     epoch: int
     epochs: int
     history: History
-    trajectory: Trajectory
+    trajectory: Trajectory | HgeError
     ends: FloatArray
     power: dict[str, float]
     waves: Stretch
 
     def place(self, epochs: int) -> FloatArray:
         """Return where the channels are so many epochs later, at the begin of the first window, in volt."""
-        path = self.trajectory
+        path = self._path
         return np.asarray(path.begins[epochs, 0] if epochs < self.epochs else path.begins[-1, -1] + path.moves[-1, -1])
+
+    @property
+    def _path(self) -> Trajectory:
+        if isinstance(self.trajectory, HgeError):
+            raise self.trajectory
+        return self.trajectory
 
     def before(self, epoch: int, length: float) -> Burst:
         """Return what lies before an epoch; all epochs last `length` seconds."""
@@ -80,7 +89,7 @@ class Burst:
             self,
             epochs=count,
             history=self.history.head(count),
-            trajectory=self.trajectory.head(count),
+            trajectory=self._path.head(count),
             waves=self.waves._replace(rows=rows),
         )
 
@@ -165,7 +174,7 @@ class Bursts:
             epoch,
             epochs,
             epoch_history(moments, signals, part.loop, network).later(epoch * line.epoch),
-            learning_trajectory(moments, signals, part.loop, network),
+            self._trajectory(moments, signals, part, last=epoch + epochs == self.attempt.design.loop.timeline.epochs),
             channel_ends(moments[:rows], own, part.loop, network),
             {kind: energy / ran.reached for kind, energy in energies.items()},
             Stretch(raw, epoch * line.epoch, rows),
@@ -174,6 +183,17 @@ class Bursts:
         if self.watch is not None:
             self.watch.judge(history_of(self._until(epoch)))
         return burst
+
+    def _trajectory(
+        self, time: FloatArray, signals: dict[str, FloatArray], part: Design, *, last: bool
+    ) -> Trajectory | HgeError:
+        """Return a piece's trajectory; without that of the last one the run is good."""
+        try:
+            return learning_trajectory(time, signals, part.loop, part.network)
+        except HgeError as error:
+            if last:
+                return error
+            raise
 
     def _until(self, epoch: int) -> list[Burst]:
         """Return the bursts that begin with an epoch or before: leaps taken back have been further."""

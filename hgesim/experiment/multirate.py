@@ -21,7 +21,7 @@ from hgesim.experiment.attempt import Attempt
 from hgesim.experiment.bursts import Burst, Bursts, InvalidBurst, history_of, in_order
 from hgesim.experiment.result import learning_figures, meanings, run_figures
 from hgesim.experiment.watch import Watch
-from hgesim.learning import AveragedLoop, Envelope, Leaps, Trajectory, follow_envelope
+from hgesim.learning import AveragedLoop, Envelope, History, Leaps, Trajectory, follow_envelope
 from hgesim.network import Memristor
 from hgesim.nonideal import FACTORS
 from hgesim.waveforms import save_stretches
@@ -163,7 +163,6 @@ class _Work:
     def figures(self, found: Envelope, last: Burst) -> dict[str, Any]:
         """Return the result of a run that got through."""
         design, loop = self.design, self.design.loop
-        length = loop.timeline.epoch
         kept = self._kept(found, last)
         self._save(kept)
         self.bursts.ran[-1].raw.unlink()
@@ -172,18 +171,27 @@ class _Work:
             kind: float(np.average([burst.power[kind] for burst in kept], weights=weights)) * loop.timeline.stop
             for kind in last.power
         }
-        along = along_figures(functools.reduce(Trajectory.then, [burst.trajectory for burst in kept]), loop)
         history = history_of(kept)
-        along["history"]["epoch"] = np.rint(history.time / length).astype(int)
         return {
             **run_figures(design, self.bursts.ran[-1]),
             **self.bursts.costs,
             "energy_j": {"total": sum(energy.values()), "per_block": energy},
             **learning_figures(design, history, self.attempt.config.loop.control_range),
             "continue_with": {"start": last.ends[:-1], "threshold_start": last.ends[-1]},
-            "gradient_along": along,
+            "gradient_along": self._along(kept, history),
             "multirate": self._told(found, last),
         }
+
+    def _along(self, kept: list[Burst], history: History) -> dict[str, Any]:
+        """Return the gradient along the epochs simulated, or why there is none."""
+        found = list[Trajectory]()
+        for burst in kept:
+            if isinstance(burst.trajectory, HgeError):
+                return {"of": "loss", "reason": str(burst.trajectory)}
+            found.append(burst.trajectory)
+        along = along_figures(functools.reduce(Trajectory.then, found), self.design.loop)
+        along["history"]["epoch"] = np.rint(history.time / self.design.loop.timeline.epoch).astype(int)
+        return along
 
     def _kept(self, found: Envelope, last: Burst) -> list[Burst]:
         """Return the bursts that the path stands on, none over an epoch of the next: first, kept leaps', last."""

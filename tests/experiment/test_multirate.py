@@ -14,7 +14,7 @@ from quick_settings import AND, STARTS
 
 from hgesim.config import load_config
 from hgesim.engine import Engine, RunResult, Verdict, run_deck
-from hgesim.errors import RequestError
+from hgesim.errors import HgeError, RequestError
 from hgesim.experiment import Experiment, Run, Status, learn, measure_along
 from hgesim.experiment.bursts import Bursts
 from hgesim.experiment.multirate import Multirate, _Work, refuse_leaps
@@ -167,6 +167,22 @@ def test_few_epochs_are_simulated_whole(tmp_path: Path, osdi_engine: Engine) -> 
     assert run.result["history"]["epoch"] == [1, 2] and run.result["attempts"][0]["given_up"] == ""
     assert headline(read_record(run.folder))[1].startswith(("Learnt:", "Valid simulation, but"))
     assert outcome(run.result) in ("learnt", "not learnt")
+
+
+def test_a_setting_that_the_exact_solver_cannot_do_is_no_end(
+    tmp_path: Path, osdi_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leaps over it fail; simulated whole the run is good, but for its gradients."""
+
+    def stuck(*_: Any) -> Any:
+        raise HgeError("network.no-convergence", "made up")
+
+    monkeypatch.setattr("hgesim.experiment.bursts.learning_trajectory", stuck)
+    run = learn(AND, tmp_path / "run", overrides=[*LEAPS, "loop.epochs=8"])
+    told = run.result["multirate"]
+    assert run.verdict == "ok" and told["fallback"] == {"epoch": 0, "reason": "made up"}
+    assert "made up" in run.result["gradient_along"]["reason"] and len(run.result["history"]["epoch"]) == 8
+    run.report()
 
 
 def test_something_slow_that_remembers_is_found(
