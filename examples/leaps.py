@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +46,8 @@ def compared(gate: str, whole: hg.Run, leaps: hg.Run) -> dict[str, Any]:
     if bad := [each for each in (whole, leaps) if each.verdict != "ok"]:
         raise SystemExit(f"{bad[0].folder}: {bad[0].verdict}, {bad[0].result['message']}")
     told = leaps.result["multirate"]
-    full_scale = told["error"]["voltage"] / told["error"]["share"]
+    settings = json.loads((leaps.folder / "config.json").read_text(encoding="utf-8"))
+    full_scale = 2 * settings["loop"]["control_range"]
     apart = np.abs(ends(leaps) - ends(whole)).max()
     return {
         "gate": gate,

@@ -148,9 +148,10 @@ class EngineConfig(Section):
     """The simulator.
 
     ``name`` (``ngspice``; ``vacask``; ``shared``: libngspice in a process of hgesim's), ``timeout`` (s of wall time for
-    one transient: each repeat and restart has as much again), ``dialect`` of ngspice's hopping bonds (``auto``: what
-    the engine can), ``steps_per_cycle`` (time steps in a cycle of the highest carrier; 20 is safe), ``repeats`` (how
-    often a transient in which the simulator gave up is repeated with a step shorter by a sixth).
+    one transient: each repeat and restart has as much again; with leaps for all transients of a start together),
+    ``dialect`` of ngspice's hopping bonds (``auto``: what the engine can), ``steps_per_cycle`` (time steps in a cycle
+    of the highest carrier; 20 is safe), ``repeats`` (how often a transient in which the simulator gave up is repeated
+    with a step shorter by a sixth).
 
     ``multirate``: simulate only some epochs and leap over the others by the averaged equations of the loop, corrected
     so that they agree with the epochs simulated; for slow integrators. ``leap_error`` (V) is how far a control may end

@@ -25,8 +25,9 @@ __all__ = ["Cost", "Spent", "growth", "loop_design", "measure", "plain_network",
 _UP_TO, _LARGE = 50, 200  # dopants: where targets are
 _GROWTH = 6.0
 _METHOD = (
-    "Loops that learn AND on dopant discs of constant density, five controls, gf180: processor time of the first 500 "
-    "time points, the least of five. Electronics: the same loop around a network of one site, with as many iterations. "
+    "Loops that learn AND on dopant discs of constant density, five controls, gf180: processor time of the first "
+    "{points} time points, the least of {repeats}. Electronics: the same loop around a network of one site, with as "
+    "many iterations. "
 )
 _USUAL = DiscParameters()
 _PARTS = 4  # of a bond, to time the bonds: a small difference of large times needs a lever
@@ -107,6 +108,7 @@ class Cost:
 def measure(bench: Bench) -> tuple[Figure, ...]:
     """Measure the network against the electronics, and 200 dopants against 50."""
     points, repeats = (100, 1) if bench.quick else (500, 5)
+    method = _METHOD.format(points=points, repeats=repeats)
     sizes = (_USUAL.dopants, _UP_TO) if bench.quick else (_USUAL.dopants, _UP_TO, _LARGE)
     costs = {
         size: point_cost(loop_design(size), bench.folder / str(size), points=points, repeats=repeats, tell=bench.tell)
@@ -121,7 +123,7 @@ def measure(bench: Bench) -> tuple[Figure, ...]:
             cost.electronics,
             cost.network / cost.electronics,
             target=Target(1.0, at_most=True) if size <= _UP_TO and not bench.quick else None,
-            method=f"{_METHOD}Ratio: network over electronics.",
+            method=f"{method}Ratio: network over electronics.",
             details=dataclasses.asdict(cost),
         )
         for size, cost in costs.items()
@@ -143,7 +145,7 @@ def measure(bench: Bench) -> tuple[Figure, ...]:
                 reference,
                 value / reference,
                 target=Target(_GROWTH, at_most=True),
-                method=f"{_METHOD}Ratio: {_LARGE} dopants over {_UP_TO}.",
+                method=f"{method}Ratio: {_LARGE} dopants over {_UP_TO}.",
             )
         )
     return tuple(figures)

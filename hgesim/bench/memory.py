@@ -17,7 +17,7 @@ EPOCHS = 435  # of examples/xor.toml: a little over a million rows
 _QUICK_EPOCHS = 20
 _METHOD = (
     "Largest resident memory of the process `hgesim learn examples/xor.toml`, report included, with ideal blocks and "
-    "enough epochs for 1e6 time points of 24 waveforms (193 MB). A stand-in for the engine plays the rows back, so "
+    "{epochs} epochs: {points:.2g} time points of 24 waveforms. A stand-in for the engine plays the rows back, so "
     "that none are simulated; scoring, storing and the check of the network alone are as in any run."
 )
 
@@ -49,7 +49,7 @@ def measure(bench: Bench) -> tuple[Figure, ...]:
             "B",
             float(found),
             target=target,
-            method=_METHOD,
+            method=_METHOD.format(epochs=epochs, points=float(result["timepoints"])),
             details=details,
         ),
     )

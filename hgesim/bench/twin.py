@@ -34,7 +34,7 @@ _POINTS = 5  # that a process is started for in each repeat
 _REPEATS = 3
 _AGREE = 1e-4  # of the largest current, as in the tests of the compiled network
 _METHOD = (
-    "Random operating points of a dopant disc at 77 K. Time of a point: in batches of a thousand, with all "
+    "Random operating points of a dopant disc at 77 K. Time of a point: in batches of {batch}, with all "
     "gradients, by the exact solution; one by one and without gradients by the others, processes without writing "
     "their decks. Pairs in turn; ratio: the other over the exact solution, median and range. Currents agree "
     "within 1e-4 of the largest."
@@ -56,8 +56,8 @@ def measure(bench: Bench) -> tuple[Figure, ...]:
         pairs, apart = _compared(network, way, bench.folder / name, (_BATCH, _POINTS), repeats)
         target = Target(_FASTER) if name == "process" and not bench.quick else None
         details = {"dopants": _DOPANTS, "bonds": network.n_bonds, "difference": apart}
-        compared = pairs.compared()
-        figures.append(Figure(f"twin.{name}", what, "s", **compared, target=target, method=_METHOD, details=details))
+        compared, method = pairs.compared(), _METHOD.format(batch=_BATCH)
+        figures.append(Figure(f"twin.{name}", what, "s", **compared, target=target, method=method, details=details))
     return (*figures, *(_large(dopants, bench) for dopants in _LARGE if not bench.quick))
 
 
@@ -108,7 +108,8 @@ def _large(dopants: int, bench: Bench) -> Figure:
     told = json.loads(printed.splitlines()[-1])
     pairs = Pairs(tuple(told.pop("values")), tuple(told.pop("references")))
     what = f"exact solution of {dopants} dopants, against a process"
-    return Figure(f"twin.{dopants}", what, "s", **pairs.compared(), method=_METHOD, details=told)
+    method = _METHOD.format(batch=told["batch"])
+    return Figure(f"twin.{dopants}", what, "s", **pairs.compared(), method=method, details=told)
 
 
 def main(dopants: int) -> None:

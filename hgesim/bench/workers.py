@@ -10,13 +10,13 @@ from hgesim.bench.figure import Bench, Figure, Target, interleaved
 __all__ = ["measure", "study_text"]
 
 _FASTER = 1.8
-_RUNS, _EPOCHS = 16, 4
+_RUNS, _EPOCHS, _STARTS = 16, 4, 6
 _STUDY = (
-    "Wall time of `hgesim study run`, sixteen GF180 transients of 4 epochs, with --workers 1 and with --workers 2, "
-    "start-up of the workers included. Pairs in turn; ratio: one worker over two, median and range."
+    "Wall time of `hgesim study run`, {runs} GF180 transients of {epochs} epochs, with --workers 1 and with "
+    "--workers 2, start-up of the workers included. Pairs in turn; ratio: one worker over two, median and range."
 )
 _RESTARTS = (
-    "Wall time of `hgesim learn` with a loop that stands still (loop.rate=0), so that each of six starts is given "
+    "Wall time of `hgesim learn` with a loop that stands still (loop.rate=0), so that each of {starts} starts is given "
     "up or runs to its end after 4 epochs, with --workers 1 and with --workers 2. Pairs in turn; ratio: one over two, "
     "median and range."
 )
@@ -33,10 +33,9 @@ def study_text(runs: int, epochs: int) -> str:
 
 def measure(bench: Bench) -> tuple[Figure, ...]:
     """Measure a study and restarts."""
-    runs, epochs, repeats = (2, 1, 1) if bench.quick else (_RUNS, _EPOCHS, 2)
+    runs, epochs, starts, repeats = (2, 1, 2, 1) if bench.quick else (_RUNS, _EPOCHS, _STARTS, 2)
     (bench.folder / "study.toml").write_text(study_text(runs, epochs), encoding="utf-8")
-    still = ["loop.rate=0", "loop.epochs=4", "loop.patience=3"]
-    still.append(f"loop.restarts={1 if bench.quick else 5}")
+    still = ["loop.rate=0", "loop.epochs=4", "loop.patience=3", f"loop.restarts={starts - 1}"]
     count = iter(range(100))
 
     def fresh() -> Path:
@@ -54,8 +53,8 @@ def measure(bench: Bench) -> tuple[Figure, ...]:
 
     target = None if bench.quick else Target(_FASTER)
     rows = (
-        ("workers.study", "a study by two processes, against one", study, _STUDY),
-        ("workers.restarts", "restarts by two processes, against one", restarts, _RESTARTS),
+        ("workers.study", "a study by two processes, against one", study, _STUDY.format(runs=runs, epochs=epochs)),
+        ("workers.restarts", "restarts by two processes, against one", restarts, _RESTARTS.format(starts=starts)),
     )
     figures = []
     for name, what, work, method in rows:

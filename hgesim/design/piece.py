@@ -71,6 +71,7 @@ def piece_of_run(design: Design, channels: ArrayLike, epoch: int, epochs: int = 
         part.circuit,
         elements=tuple(_later(element, begin) for element in part.circuit.elements),
         analysis=Transient(short.stop + short.pause, loop.plan.step),
+        remarks=(*part.circuit.remarks, f"A piece of a run: epochs {epoch + 1} to {epoch + epochs} of {line.epochs}."),
     )
     return part, circuit
 

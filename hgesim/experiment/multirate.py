@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from hgesim.experiment.attempt import Attempt
 from hgesim.experiment.bursts import Burst, Bursts, InvalidBurst, history_of, in_order
 from hgesim.experiment.result import learning_figures, meanings, run_figures
 from hgesim.experiment.watch import Watch
-from hgesim.learning import AveragedLoop, Envelope, Leaps, Trajectory, follow_envelope
+from hgesim.learning import AveragedLoop, Envelope, History, Leaps, Trajectory, follow_envelope
 from hgesim.network import Memristor
 from hgesim.nonideal import FACTORS
 from hgesim.waveforms import save_stretches
@@ -164,7 +163,6 @@ class _Work:
     def figures(self, found: Envelope, last: Burst) -> dict[str, Any]:
         """Return the result of a run that got through."""
         design, loop = self.design, self.design.loop
-        length = loop.timeline.epoch
         kept = self._kept(found, last)
         self._save(kept)
         self.bursts.ran[-1].raw.unlink()
@@ -173,32 +171,41 @@ class _Work:
             kind: float(np.average([burst.power[kind] for burst in kept], weights=weights)) * loop.timeline.stop
             for kind in last.power
         }
-        along = along_figures(functools.reduce(Trajectory.then, [burst.trajectory for burst in kept]), loop)
         history = history_of(kept)
-        along["history"]["epoch"] = np.rint(history.time / length).astype(int)
         return {
             **run_figures(design, self.bursts.ran[-1]),
             **self.bursts.costs,
             "energy_j": {"total": sum(energy.values()), "per_block": energy},
             **learning_figures(design, history, self.attempt.config.loop.control_range),
             "continue_with": {"start": last.ends[:-1], "threshold_start": last.ends[-1]},
-            "gradient_along": along,
+            "gradient_along": self._along(kept, history),
             "multirate": self._told(found, last),
         }
+
+    def _along(self, kept: list[Burst], history: History) -> dict[str, Any]:
+        """Return the gradient along the epochs simulated, or why there is none."""
+        found = list[Trajectory]()
+        for burst in kept:
+            if isinstance(burst.trajectory, HgeError):
+                return {"of": "loss", "reason": str(burst.trajectory)}
+            found.append(burst.trajectory)
+        along = along_figures(functools.reduce(Trajectory.then, found), self.design.loop)
+        along["history"]["epoch"] = np.rint(history.time / self.design.loop.timeline.epoch).astype(int)
+        return along
 
     def _kept(self, found: Envelope, last: Burst) -> list[Burst]:
         """Return the bursts that the path stands on, none over an epoch of the next: first, kept leaps', last."""
         ends = {0, *(self.piece * (leap.begin + leap.periods) for leap in found.leaps if leap.kept)}
-        order = [burst for burst in in_order(self.bursts.done) if burst.epoch in ends and burst.epoch < last.epoch]
-        length = self.design.loop.timeline.epoch
-        return [*(burst.before(after.epoch, length) for burst, after in itertools.pairwise([*order, last])), last]
+        kept = [burst for burst in self.bursts.done if burst.epoch in ends and burst.epoch < last.epoch]
+        return in_order([*kept, last], self.design.loop.timeline.epoch)
 
     def _told(self, found: Envelope, last: Burst) -> dict[str, Any]:
         """Return what a result says of the leaps."""
         line, config = self.design.loop.timeline, self.attempt.config
         simulated = self.bursts.costs["simulated_s"]
         leapt = self.piece * sum(leap.periods for leap in found.leaps if leap.kept)
-        error = found.error + self.unlike * leapt / self.piece
+        # all periods but the first were begun anew, or leapt over with what such periods told
+        error = found.error + (self.unlike * last.epoch / self.piece if leapt else 0.0)
         names = [channel.name for channel in self.design.loop.channels(self.design.network)]
         path = np.round(found.path, 6)
         return {
@@ -234,8 +241,9 @@ class _Work:
 
     def invalid(self, stopped: InvalidBurst) -> dict[str, Any]:
         """Return the result of a run that does not count; the waveforms so far are kept."""
-        self._save(in_order(self.bursts.done))
-        line, done = self.design.loop.timeline, in_order(self.bursts.done)
+        line = self.design.loop.timeline
+        done = in_order(self.bursts.done, line.epoch)
+        self._save(done)
         simulated = self.bursts.costs["simulated_s"]
         represented = (done[-1].epoch + done[-1].epochs) * line.epoch if done else stopped.ran.reached
         return {

@@ -7,6 +7,7 @@ import resource
 from dataclasses import dataclass
 from pathlib import Path
 
+from hgesim.arguments import check_whole
 from hgesim.design import Design
 from hgesim.engine import Engine, run_deck
 from hgesim.errors import EngineError
@@ -61,9 +62,12 @@ def point_cost(design: Design, engine: Engine, dialect: str, folder: Path, epoch
 
     Raises
     ------
+    RequestError
+        ``engine.bad-value`` for less than two epochs.
     EngineError
         ``engine.no-epoch`` when a run is not valid.
     """
+    check_whole(epochs, 2, "engine.bad-value", "epochs")
     (short, few, first), (long, many, second) = (
         _run(design, engine, dialect, folder / f"{number}", number) for number in (1, epochs)
     )

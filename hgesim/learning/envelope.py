@@ -8,6 +8,7 @@ bursts: Gear and Kevrekidis, SIAM J. Sci. Comput. 24, 1091 (2003).
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -81,8 +82,9 @@ class Envelope:
     path : ndarray, (P, K)
         The state at the begin of every period as far as it got, the last of all included unless it failed.
     error : float
-        Estimated error of the path's end: two standard deviations, if what each leap was off is one and independent of
-        the others. Where neighbouring paths of the corrected model part it grows with them; it never shrinks.
+        Estimated error where the last period begins: two standard deviations, if what each leap was off is one and
+        independent of the others. Where neighbouring paths of the corrected model part it grows with them, also over
+        periods that were not reached; it never shrinks.
     leaps : tuple of Leap
         In order, those taken back among them.
     failure : str
@@ -197,8 +199,7 @@ def follow_envelope(start: ArrayLike, periods: int, advance: Advance, measure: M
         found.append(Leap(first, length, off, off <= leaps.tolerance))
         if found[-1].kept:
             parted = last[1] - last[0]
-            growth = float(np.linalg.norm(parted) / leaps.tolerance) if variance else 1.0
-            variance = max(growth, 1.0) ** 2 * variance + off**2
+            variance = _growth(parted, apart) ** 2 * variance + off**2
             apart = _of_length(parted + shift, leaps.tolerance)
             path += [*ways[1:, 0], last[0]]
             model = after
@@ -207,7 +208,18 @@ def follow_envelope(start: ArrayLike, periods: int, advance: Advance, measure: M
         failure = _hopeless(found)
         change = _SAFETY * math.sqrt(leaps.tolerance / off) if off > 0 else _GROW
         length = max(1, int(max(length, 1) * min(max(change, _SHRINK), _GROW)))
+    if failure:
+        ways = np.array([path[-1], path[-1] + apart])
+        with contextlib.suppress(HgeError):
+            ends = model.run(ways, len(path) - 1, periods - len(path))[-1]
+            variance *= _growth(ends[1] - ends[0], apart) ** 2
     return Envelope(np.array(path), _DEVIATIONS * math.sqrt(variance), tuple(found), failure)
+
+
+def _growth(parted: FloatArray, apart: FloatArray) -> float:
+    """Return by how much paths have parted that were `apart`, at least 1."""
+    size = float(np.linalg.norm(apart))
+    return max(float(np.linalg.norm(parted)) / size, 1.0) if size else 1.0
 
 
 def _of_length(vector: FloatArray, length: float) -> FloatArray:

@@ -37,6 +37,8 @@ def leap_sentences(record: Record) -> list[str]:
             f"Controls and threshold end within an estimated {_volts(error)}, {100 * share:.2g} % of the range of the "
             "controls, of where the whole transient would have ended; the last epoch is simulated."
         )
+    if repeats := real(result, _KEY, "repeats"):
+        said.append(f"Transients repeated with a shorter time step, as the simulator gave up: {repeats:.0f}.")
     if reason := text(result, _KEY, "fallback", "reason"):
         first = real(result, _KEY, "fallback", "epoch") or 0.0
         said.append(f"From epoch {first + 1:.0f} on all was simulated in one transient: {reason}.")

@@ -46,7 +46,8 @@ def facts(record: Record) -> str:
         shown.append(("separation, network alone", f"{signed(first, 'A')} → {signed(last, 'A')}"))
     shown += _score_facts(record)
     if record.learnt and (epoch := real(result, "learnt_epoch")) is not None:
-        shown.append(("learnt after", f"{whole(epoch)} of {whole(real(result, 'timeline', 'epochs'))} epochs"))
+        known = ", as far as simulated" if leapt(record) else ""
+        shown.append(("learnt after", f"{whole(epoch)} of {whole(real(result, 'timeline', 'epochs'))} epochs{known}"))
     shown += _laboratory(record) + _choice(record) + leap_facts(record)
     shown += [
         (name, whole(count))
@@ -279,7 +280,8 @@ def settings(record: Record, command: str = "learn run.toml") -> str:
         body += f"<pre>hgesim {escape(command)} --out again</pre>"
     if record.deck and not python_words(record):
         deck = Path(record.deck)
-        body += "<p>To run the stored circuit in the simulator by itself:</p>"
+        of = " of the last transient" if (real(record.result, "multirate", "bursts") or 0.0) > 1 else ""
+        body += f"<p>To run the stored circuit{of} in the simulator by itself:</p>"
         command = "vacask" if deck.suffix == ".sim" else "ngspice -n -b"
         body += f"<pre>cd {escape(deck.parent.as_posix())}\n{command} {escape(deck.name)}</pre>"
     body += _origin(record)

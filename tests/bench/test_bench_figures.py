@@ -118,6 +118,7 @@ def test_the_reference_simulates_the_same_thing(tmp_path: Path, osdi_engine: Eng
     assert max(figure.details["difference"].values()) < 2e-3
     assert figure.target is None and figure.ratio == pytest.approx(figure.reference / figure.value)
     assert figure.details["points"] > 2300
+    assert "one epoch" in figure.method and "a quarter of the first case" in figure.method
 
 
 # ---- a finer step ------------------------------------------------------------------------------------------------
@@ -206,6 +207,7 @@ def test_studies_and_restarts_by_two(tmp_path: Path, osdi_engine: Engine) -> Non
     study, restarts = workers.measure(Bench(tmp_path, True, lambda line: None))
     for figure in (study, restarts):
         assert figure.target is None and figure.ratio == pytest.approx(figure.reference / figure.value)
+    assert "2 GF180 transients of 1 epochs" in study.method and "each of 2 starts" in restarts.method
     tables = [path.read_text() for path in tmp_path.glob("run*/table.csv")]
     assert len(tables) == 2 and all(text.count("ok") == 2 for text in tables)
     runs = [Run.load(path.parent) for path in tmp_path.glob("run*/result.json")]
@@ -253,5 +255,5 @@ def test_twin(tmp_path: Path, osdi_engine: Engine) -> None:
     figures = {figure.name: figure for figure in twin.measure(Bench(tmp_path, True, lambda line: None))}
     assert list(figures) == ["twin.process", "twin.op", "twin.scipy"]
     for figure in figures.values():
-        assert figure.details["difference"] < 1e-4
+        assert figure.details["difference"] < 1e-4 and "batches of 1000," in figure.method
     assert figures["twin.process"].ratio > 100

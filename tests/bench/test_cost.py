@@ -103,3 +103,4 @@ def test_the_figures_of_the_bench(tmp_path: Path, osdi_engine: Engine) -> None:
         assert figure.target is None and figure.reference is not None and figure.value is not None
         assert figure.reference > 0 and figure.ratio == pytest.approx(figure.value / figure.reference)
         assert figure.details["transistors"] == 164
+        assert "first 100 time points, the least of 1." in figure.method

@@ -15,6 +15,7 @@ from hgesim.design import Design, Transient, block_set, piece_of_run
 from hgesim.engine import Engine
 from hgesim.errors import RequestError
 from hgesim.learning import learning_trajectory
+from hgesim.netlist import deck_text
 from hgesim.network import dopant_disc
 from hgesim.nonideal import Nonideal
 
@@ -36,6 +37,7 @@ def test_the_first_piece_is_the_begin_of_the_deck() -> None:
     line = whole.loop.timeline
     assert part.loop.start == whole.loop.start and part.loop.timeline == dataclasses.replace(line, epochs=2)
     assert circuit.analysis == Transient(2 * line.epoch + line.pause, whole.loop.plan.step)
+    assert "* A piece of a run: epochs 1 to 2 of 4.\n" in deck_text(circuit, "osdi")
     same = [part.elements for part in (whole.circuit, circuit)]
     assert [e for e in same[0] if "start" not in e.name] == [e for e in same[1] if "start" not in e.name]
 

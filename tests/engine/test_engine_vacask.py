@@ -116,11 +116,17 @@ def test_nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert any("VACASK" in problem for problem in problems)
 
 
-def test_the_wheels_script_is_not_a_second_engine(vacask: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in an environment that was activated."""
-    monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
-    assert shutil.which("vacask")
-    assert [engine.path for engine in find_engines("vacask")] == [vacask.path]
+def test_the_wheels_script_is_not_a_second_engine(
+    vacask: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in an environment that was activated, or where scripts have a folder of their own; another VACASK is one."""
+    script = shutil.copy(Path(sysconfig.get_path("scripts"), "vacask"), tmp_path)
+    for folder in (sysconfig.get_path("scripts"), str(tmp_path)):
+        monkeypatch.setenv("PATH", folder, prepend=os.pathsep)
+        assert shutil.which("vacask") == f"{folder}/vacask"
+        assert [engine.path for engine in find_engines("vacask")] == [vacask.path]
+    Path(script).write_text(f'#!/bin/sh\nexec "{vacask.path}" "$@"\n')
+    assert [engine.path for engine in find_engines("vacask")] == [vacask.path, Path(script)]
 
 
 def test_an_impostor_is_no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from quick_settings import AND, STARTS
 
 from hgesim.config import load_config
 from hgesim.engine import Engine, RunResult, Verdict, run_deck
-from hgesim.errors import RequestError
+from hgesim.errors import HgeError, RequestError
 from hgesim.experiment import Experiment, Run, Status, learn, measure_along
 from hgesim.experiment.bursts import Bursts
 from hgesim.experiment.multirate import Multirate, _Work, refuse_leaps
@@ -78,6 +78,7 @@ def test_all_that_was_simulated_counts(whole: Run, leapt: Run) -> None:
     assert told["epochs"]["leapt"] == sum(leap["epochs"] for leap in kept) == 45 - len(kept) - 2
     assert max(leap["error"] for leap in kept) <= told["error"]["allowed_per_leap"] == 3e-3
     assert told["in_materia"] is False and "multirate" not in whole.result
+    assert told["error"]["voltage"] >= 44 * told["error"]["restart"] > 0
 
 
 def test_history_and_waveforms_are_those_of_the_epochs_simulated(whole: Run, leapt: Run) -> None:
@@ -116,6 +117,7 @@ def test_it_says_so_everywhere(leapt: Run, capsys: pytest.CaptureFixture[str]) -
     page = leapt.report().read_text(encoding="utf-8")
     assert "learning in leaps between circuit transients" in page and "one circuit transient" not in page
     assert "estimated error of the controls" in page and error in page and "none itself" in page
+    assert "45 epochs, as far as simulated" in page and "run the stored circuit of the last transient in" in page
     assert outcome(leapt.result) == outcome({**leapt.result, "multirate.error.voltage": 0.01}) == "learnt in leaps"
     assert outcome({"verdict": "ok", "learnt": False, "multirate.error.voltage": 0.01}) == "not learnt in leaps"
     tell_run(leapt, False)
@@ -167,6 +169,22 @@ def test_few_epochs_are_simulated_whole(tmp_path: Path, osdi_engine: Engine) -> 
     assert outcome(run.result) in ("learnt", "not learnt")
 
 
+def test_a_setting_that_the_exact_solver_cannot_do_is_no_end(
+    tmp_path: Path, osdi_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leaps over it fail; simulated whole the run is good, but for its gradients."""
+
+    def stuck(*_: Any) -> Any:
+        raise HgeError("network.no-convergence", "made up")
+
+    monkeypatch.setattr("hgesim.experiment.bursts.learning_trajectory", stuck)
+    run = learn(AND, tmp_path / "run", overrides=[*LEAPS, "loop.epochs=8"])
+    told = run.result["multirate"]
+    assert run.verdict == "ok" and told["fallback"] == {"epoch": 0, "reason": "made up"}
+    assert "made up" in run.result["gradient_along"]["reason"] and len(run.result["history"]["epoch"]) == 8
+    run.report()
+
+
 def test_something_slow_that_remembers_is_found(
     tmp_path: Path, osdi_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +230,7 @@ def test_a_burst_in_which_the_simulator_gives_up_is_repeated(
     breaking[3] = Verdict.ABORTED
     run = learn(AND, tmp_path / "run", overrides=[*LEAPS, "loop.epochs=10"])
     assert run.verdict == "ok" and run.result["multirate"]["repeats"] == 1 and len(run.result["attempts"]) == 1
+    assert "as the simulator gave up: 1." in " ".join(reason(read_record(run.folder)))
 
 
 @pytest.mark.parametrize(
@@ -227,6 +246,8 @@ def test_a_burst_that_does_not_count_ends_the_run(
     assert run.result["message"] == f"{where}: made up" and "score" not in run.result
     assert run.result["multirate"]["bursts"] == number
     assert (run.folder / "waveforms.nc").is_file() == (number > 1)
+    if number > 1:  # of the epoch that was simulated twice only the later rows
+        assert (np.diff(run.waveforms()["time"].values) >= 0).all()
     assert "in leaps up to" in " ".join(reason(read_record(run.folder)))
     run.report()
 
@@ -318,12 +339,10 @@ def test_the_size_of_leaps_needs_leaps() -> None:
 
 def test_chopped_blocks_have_bursts_of_whole_cycles(tmp_path: Path) -> None:
     """Their clocks toggle once a case: with an odd number of cases a cycle takes two epochs."""
-    curve = ["task.kind=curve", "task.curve=square", "task.training=3", "loop.epochs=21"]
-    with (AND.parent / "curve.toml").open(encoding="utf-8") as file:
-        assert "curve" in file.read()
+    curve = ["task.training=3", "loop.epochs=21", "engine.multirate=true"]
 
     def epochs(*changes: str) -> int:
-        made = Experiment.from_file(AND.parent / "curve.toml", [*curve[2:], "engine.multirate=true", *changes])
+        made = Experiment.from_file(AND.parent / "curve.toml", [*curve, *changes])
         attempt = Multirate(made.design, tmp_path, None, "osdi", made.config)  # type: ignore[arg-type]
         return _Work(attempt, Bursts(attempt, None)).piece
 

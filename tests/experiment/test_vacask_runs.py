@@ -96,6 +96,13 @@ def test_cost_of_a_time_point(osdi_engine: Engine, vacask: Engine, tmp_path: Pat
     assert (tmp_path / "osdi" / "2" / DECK).is_file()
 
 
+def test_cost_takes_two_lengths(osdi_engine: Engine, tmp_path: Path) -> None:
+    design = Experiment.from_file(AND, QUICK).design
+    with pytest.raises(RequestError, match=r"engine\.bad-value\] epochs: 1; a whole number, at least 2"):
+        point_cost(design, osdi_engine, "osdi", tmp_path, epochs=1)
+    assert not [*tmp_path.iterdir()]
+
+
 @pytest.mark.slow
 def test_a_gate_is_learnt_with_the_foundrys_transistors(vacask: Engine, tmp_path: Path) -> None:
     made = Experiment.from_file(AND, ["engine.name=vacask"]).run(tmp_path / "run")

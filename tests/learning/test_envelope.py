@@ -161,6 +161,28 @@ def test_errors_of_model_and_burst_end_it() -> None:
         follow_envelope([0.0], 100, broken, first, Leaps(0.01))
 
 
+@pytest.mark.parametrize("factor", [1.03, 0.97])
+def test_the_error_goes_on_growing_where_leaps_ended(factor: float) -> None:
+    """Bursts fail half way: whoever follows the truth from there ends as far off as is said, where paths part."""
+
+    def measure(state: np.ndarray, period: int) -> tuple[np.ndarray, np.ndarray]:
+        if period > 60:
+            raise HgeError("engine.no", "it stopped")
+        return state, factor * state + 0.01
+
+    found = follow_envelope([0.3], 120, lambda s: 0.995 * s, measure, Leaps(0.05))
+    left = 120 - len(found.path)
+    assert found.failure == "it stopped" and left > 50
+    leapt = 2 * np.sqrt(np.square([leap.error for leap in found.leaps if leap.kept]).sum())
+    assert 0.9 * leapt * max(factor**left, 1.0) < found.error < 1.1 * leapt * max(factor**119, 1.0)
+    end, exact = found.path[-1, 0], 0.3
+    for _ in range(left):
+        end = factor * end + 0.01
+    for _ in range(119):
+        exact = factor * exact + 0.01
+    assert abs(end - exact) < found.error
+
+
 @pytest.mark.parametrize("periods", [2, 3, 4, 5, 9])
 def test_few_periods(periods: int) -> None:
     measure = Counted(limited)

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hgesim.engine import RawData, row_blocks
-from hgesim.waveforms import load_waveforms, save_waveforms, supply_energies, window_means
+from hgesim.waveforms import Stretch, load_waveforms, save_stretches, save_waveforms, supply_energies, window_means
 
 FloatArray = NDArray[np.float64]
 
@@ -145,6 +145,16 @@ def test_a_long_run_is_stored_whole(tmp_path: Path) -> None:
     again = load_waveforms(save_waveforms(found, tmp_path / "w.nc"))
     np.testing.assert_array_equal(again["time"].values, rows[:, 0])
     np.testing.assert_array_equal(again["a"].values, rows[:, 1])
+
+
+def test_stretches_stand_one_behind_the_other(tmp_path: Path) -> None:
+    """Each at its time, rows beyond those that count left out; a stretch without any takes no place."""
+    rows = np.column_stack([[0.0, 1.0, 2.5], [4.0, 5.0, 6.0]])
+    one = RawData(("time", "v(a)"), ("time", "voltage"), rows, complete=True)
+    stretches = [Stretch(one, 0.0, 2), Stretch(one, 5.0, 0), Stretch(one, 7.0, 3)]
+    found = load_waveforms(save_stretches(stretches, tmp_path / "w.nc", {"a": "first"}))
+    assert found["time"].values.tolist() == [0.0, 1.0, 7.0, 8.0, 9.5]
+    assert found["a"].values.tolist() == [4.0, 5.0, 4.0, 5.0, 6.0] and found["a"].attrs["long_name"] == "first"
 
 
 def test_a_torso_is_kept(tmp_path: Path) -> None:
