@@ -11,12 +11,14 @@ import pytest
 from small_designs import small_loop, small_star
 
 from hgesim.errors import RequestError
+from hgesim.experiment.along import digital_along
 from hgesim.learning import (
     DigitalUpdate,
     Measured,
     case_voltages,
     correlation_loss,
     correlation_loss_slope,
+    digital_gradients,
     exact_digital_run,
     exact_measurement,
     measure_epoch,
@@ -31,6 +33,8 @@ from hgesim.loop import (
     DigitalSettings,
     LoopSettings,
     Optimizer,
+    Scales,
+    gate_task,
     plan_tones,
 )
 from hgesim.network import Network, dopant_disc
@@ -153,6 +157,21 @@ def test_the_correlation_loss_puts_the_threshold_between_the_classes() -> None:
         y = epoch.measured.outputs
         middle = (y[3] + y[:3].max()) / 2
         assert -epoch.threshold / loop.settings.threshold_resistance == pytest.approx(middle)
+
+
+def test_once_the_hinge_is_content_there_is_no_angle() -> None:
+    """Outputs all on their side have no gradient: neither a right nor a wrong one."""
+    network = small_star()
+    loop = digital(network, "hinge", epochs=3)
+    loop = dataclasses.replace(loop, task=gate_task("AND", Scales(target=1e-12)))
+    outputs = exact_measurement(loop, network, loop.start).outputs
+    middle = -0.5 * (outputs[3] + outputs[:3].max()) * loop.settings.threshold_resistance
+    update = exact_digital_run(dataclasses.replace(loop, threshold_start=middle), network)
+    assert [epoch.loss for epoch in update.epochs] == [0.0] * 3
+    assert np.isnan(digital_gradients(update, network).loss_angles).all()
+    along = digital_along(update, network)
+    assert (along["epoch"]["counted"], along["epoch"]["of"], along["epoch"]["angle_deg"]["controls"]) == (0, 2, None)
+    assert along["history"]["epoch_angle_deg"]["channels"] == [None, None]
 
 
 def sampled(loop: DigitalLoop, outputs: np.ndarray, slopes: np.ndarray, quadrature: float = 0.0) -> tuple[Any, Any]:
