@@ -127,7 +127,7 @@ class DigitalAttempt(MixedAttempt):
             "threshold_start": float(history.threshold[-1]),
         }
         figures["gradient_along"] = digital_along(update, design.network)
-        limits = np.abs(history.controls[-1]) >= loop.digital.control_range * (1 - 1e-12)
+        limits = np.abs(history.controls[-1]) >= float(loop.converters.dac(loop.control_reach)) * (1 - 1e-12)
         channels = loop.channels(design.network)[:-1]
         figures["digital"] = {
             "optimizer": asdict(loop.digital.optimizer),

@@ -25,6 +25,7 @@ from hgesim.learning import (
     network_outputs,
     output_loss,
 )
+from hgesim.learning.digital import summed_error
 from hgesim.loop import (
     Clock,
     Converter,
@@ -147,6 +148,32 @@ def test_an_output_beyond_the_clip_has_all_controls_drawn_anew() -> None:
     assert update.epochs[1].controls.tolist() == drawn[1] and update.epochs[2].controls.tolist() == drawn[2]
     assert [epoch.note for epoch in update.epochs] == ["over range", "over range", "", "", "", "final"]
     assert update.epochs[1].threshold == loop.threshold_start
+
+
+def test_an_output_beyond_the_converter_is_over_range() -> None:
+    """The read-out is straight there, but what it shows is clipped: no gradient is in it."""
+    network = small_star()
+    loop = digital(network, epochs=4, converters=Converters(Converter(10, 0.5)))
+    reach = 0.5 / loop.settings.transimpedance
+    assert 0.97 * reach < loop.clip < reach < digital(network).clip
+    for size, note in ((0.9 * reach, ""), (1.4 * reach, "over range"), (-1.4 * reach, "over range")):
+        time, volts = sampled(loop, size * np.array([0.1, 1.0, 0.3, -0.2]), np.full((4, 2), 1e-9))
+        update = DigitalUpdate(loop, lambda number: [0.0, 0.0])
+        assert update.take(measure_epoch(time, volts, loop, network, 0)).note == note
+
+
+def test_a_control_at_the_end_of_its_converter_comes_back_at_once() -> None:
+    network = small_star()
+    dac = Converters(dac=Converter(12, 0.3))
+    loop = digital(network, epochs=9, converters=dac, optimizer=Optimizer("gradient-descent", 1.0))
+    update = DigitalUpdate(loop, lambda number: [0.0, 0.0])
+    for sign in (1.0, 1.0, 1.0, -1.0):
+        error = summed_error(loop, np.zeros(4), float(update.position[-1]))
+        slope = sign * 0.2 / (2 * loop.settings.transimpedance * error.mean())  # by which both controls move 0.2 V
+        update.take(Measured(np.zeros(4), np.full((4, 2), slope)))
+    places = [float(epoch.controls[1]) for epoch in update.epochs]
+    assert places[2] == places[3] == pytest.approx(0.3, abs=dac.dac.step * 1.01)
+    assert update.position[1] == pytest.approx(0.1, abs=dac.dac.step)
 
 
 def test_the_correlation_loss_puts_the_threshold_between_the_classes() -> None:
