@@ -67,7 +67,15 @@ def _read(circuit: Any, folder: Path, engine: Engine, transient: Transient | Non
             place="circuit",
             remedy="give a Design, a Circuit, the text or Path of a deck, or a PySpice circuit",
         )
-    return read_deck(str(circuit), transient), Path.cwd()
+    text = str(circuit)
+    if "\n" not in text:
+        raise RequestError(
+            "cosim.bad-circuit",
+            f'"{text[:60]}" is no deck',
+            place="circuit",
+            remedy="give the name of a file as a Path",
+        )
+    return read_deck(text, transient), Path.cwd()
 
 
 def node_of(circuit: Any, name: str) -> str:

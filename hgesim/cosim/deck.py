@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hgesim.design import Transient
-from hgesim.errors import RequestError
+from hgesim.errors import RequestError, nearest
 from hgesim.units import spice_number
 
 __all__ = ["Deck", "included", "read_deck", "spice_value"]
@@ -77,7 +77,13 @@ class Deck:
                 continue
             found = [n for n, line in enumerate(self._top_level()) if line.split(None, 1)[0].lower() == name.lower()]
             if not found:
-                raise RequestError("cosim.unknown-source", f'the deck has no source "{name}"', place="sources")
+                known = [line.split(None, 1)[0] for line in self._top_level() if line[0].lower() in "vi"]
+                raise RequestError(
+                    "cosim.unknown-source",
+                    f'the deck has no source "{name}"',
+                    place="sources",
+                    remedy=nearest(name, known),
+                )
             words = lines[found[0]].split()
             lines[found[0]] = " ".join([*words[:3], "external"])
         return replace(self, lines=tuple(lines))

@@ -92,8 +92,9 @@ def test_lines_that_go_on_behind_comments():
 
 
 def test_no_circuit_at_all(shared_engine):
-    with pytest.raises(RequestError, match=r"cosim.bad-circuit"):
-        Session(3)
+    for wrong, told in ((3, "a int"), ("deck.cir", "as a Path")):
+        with pytest.raises(RequestError, match=rf"cosim.bad-circuit.*{told}"):
+            Session(wrong)
 
 
 @pytest.mark.parametrize(
