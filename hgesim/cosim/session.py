@@ -330,6 +330,8 @@ class Session:
     def resume(cls, path: str | Path, circuit: Any, **options: Any) -> Self:
         """Go on where a session was when it was saved; its clock goes on too.
 
+        Functions are told of the moment of the cut once more: it is the first step here.
+
         Parameters
         ----------
         path : str or Path
