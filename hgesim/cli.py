@@ -119,7 +119,7 @@ def plan(
     overrides: Overrides = None,
     engine: EngineName = None,
 ) -> None:
-    """Print the tone plan, what the run will cost, what errors to expect, and better values."""
+    """Print the tone plan, what the run will cost, what errors to expect, and better values; of an analog loop."""
     from hgesim.experiment import Experiment, plan_run, wall_time
 
     experiment = Experiment.from_file(config, _settings(overrides, engine))

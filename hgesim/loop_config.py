@@ -25,7 +25,7 @@ class LoopConfig(Section):
       ``adam``) with ``learning_rate`` (V an epoch for adam, 30 mV where not given; for the others V^2 over the unit of
       the loss, 0.05 and 0.02, of the correlation 1e-3 and 1e-4), ``momentum`` and ``betas``; ``stop_loss`` (a loss at
       which the run ends; 0.1 of the correlation, never of the others) and ``clip`` (A, an output beyond which controls
-      are drawn anew; by default where the read-out bends). ``control_range`` clips controls and threshold.
+      are drawn anew; by default where read-out or converter end). ``control_range`` clips controls and threshold.
     * Start: ``start`` (V, one for each control), else drawn by ``seed`` within plus and minus ``start_range`` (V);
       ``threshold_start`` (V). Both as in the result's ``continue_with`` go on from where a run ended.
     * `hgesim.loop.LoopSettings`: ``rate`` (relative; 0 disconnects the integrators), ``slowness`` (integrator time

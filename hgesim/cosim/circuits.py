@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hgesim.arguments import check_positive, is_real
+from hgesim.arguments import check_kind, check_positive, is_real
 from hgesim.circuit import BlockInstance, BondInstance, VoltageSource, electrode_net, site_net
-from hgesim.cosim.deck import Deck, read_deck
+from hgesim.cosim.deck import Deck, included, read_deck
 from hgesim.cosim.functions import vector_name
 from hgesim.design import Circuit, Transient
 from hgesim.engine import Engine, fill_folder, openvaf
@@ -44,6 +45,11 @@ def deck_of(circuit: Any, folder: Path, engine: Engine, transient: Transient | N
     RequestError
         ``cosim.bad-circuit`` for anything else; see `read_deck` too.
     """
+    deck, place = _read(circuit, folder, engine, transient)
+    return replace(deck, included=included(deck.lines, place)), place
+
+
+def _read(circuit: Any, folder: Path, engine: Engine, transient: Transient | None) -> tuple[Deck, Path]:
     if isinstance(circuit, Circuit):
         able = "osdi" in engine.capabilities and openvaf() is not None and find_linker() is not None
         write_files(circuit, folder, "osdi" if able else "b-source")
@@ -61,7 +67,15 @@ def deck_of(circuit: Any, folder: Path, engine: Engine, transient: Transient | N
             place="circuit",
             remedy="give a Design, a Circuit, the text or Path of a deck, or a PySpice circuit",
         )
-    return read_deck(str(circuit), transient), Path.cwd()
+    text = str(circuit)
+    if "\n" not in text:
+        raise RequestError(
+            "cosim.bad-circuit",
+            f'"{text[:60]}" is no deck',
+            place="circuit",
+            remedy="give the name of a file as a Path",
+        )
+    return read_deck(text, transient), Path.cwd()
 
 
 def node_of(circuit: Any, name: str) -> str:
@@ -106,12 +120,14 @@ def alteration(
     RequestError
         ``cosim.bad-value``, ``cosim.bad-name``, ``cosim.no-effect``, ``cosim.unknown-device``.
     """
+    for text in (name, "x" if parameter is None else parameter):
+        check_kind(text, str, "cosim.bad-name", "alter")
     device = name.lower()
     if isinstance(circuit, Circuit) and device == "temperature" and parameter is None:
         return _temperature(circuit, deck, value)
     if isinstance(circuit, Circuit):
         device, value, parameter = _device(circuit, name, value, parameter)
-    for text in (device, parameter or "x"):
+    for text in (device, "x" if parameter is None else parameter):
         if not re.fullmatch(r"[\w.#]+", text):
             raise RequestError("cosim.bad-name", f"{text!r}", place="alter", remedy="a name of the deck")
     line = next((line for line in deck.lines if line.split(None, 1)[0].lower() == device), "")
@@ -173,7 +189,7 @@ def _device(circuit: Circuit, name: str, value: Any, parameter: str | None) -> t
         if net in (n.lower() for n in circuit.nets()):
             raise RequestError("cosim.unknown-device", f"electrode {name} is driven by a block, not by a source")
     if isinstance(element, BlockInstance):
-        if parameter is None:
+        if not parameter:
             raise RequestError("cosim.unknown-device", f"{name} is a block", remedy="parameter: a device inside it")
         return f"{parameter[0]}.{element.name}.{parameter}".lower(), value, None
     if isinstance(element, BondInstance):
@@ -184,9 +200,9 @@ def _device(circuit: Circuit, name: str, value: Any, parameter: str | None) -> t
 def _bond(bond: BondInstance, value: Any, parameter: str | None) -> tuple[str, Any, str | None]:
     """Return the device that a bond is, which depends on its law."""
     if isinstance(bond.law, Ohmic) and parameter in (None, "conductance"):
-        return f"r{bond.name}".lower(), 1.0 / value, None
+        return f"r{bond.name}".lower(), 1.0 / check_positive(value, "cosim.bad-value", bond.name, "S"), None
     if isinstance(bond.law, Hopping) and parameter in (None, "rate"):
-        return f"n{bond.name}".lower(), value, "rate"
+        return f"n{bond.name}".lower(), check_positive(value, "cosim.bad-value", bond.name), "rate"
     raise RequestError(
         "cosim.unknown-device",
         f"{bond.name} is a bond of law {type(bond.law).__name__}",

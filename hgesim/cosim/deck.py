@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from hgesim.design import Transient
-from hgesim.errors import RequestError
+from hgesim.errors import RequestError, nearest
 from hgesim.units import spice_number
 
-__all__ = ["Deck", "read_deck", "spice_value"]
+__all__ = ["Deck", "included", "read_deck", "spice_value"]
 
 _OTHER_ANALYSES = (".ac", ".dc", ".op", ".noise", ".tf", ".pz", ".sens", ".disto", ".sp", ".pss")
 _SUFFIXES = {
     "t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15,
 }  # fmt: skip
+_REMARK = re.compile(r"\s*(;|//|\s\$\s).*")
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|mil|[tgkmunpf])?[a-z]*", re.IGNORECASE)
 
 
@@ -37,6 +39,8 @@ class Deck:
         Commands that a session carries out before it loads the circuit: ``set`` lines of the control section.
     libraries : tuple of str
         Compiled models, as the control section names them.
+    included : tuple of str
+        Statements of the files that ``.include`` lines name: to look at, they stay where they are.
     """
 
     title: str
@@ -45,6 +49,7 @@ class Deck:
     stop: float
     setup: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    included: tuple[str, ...] = ()
 
     @property
     def text(self) -> tuple[str, ...]:
@@ -72,7 +77,13 @@ class Deck:
                 continue
             found = [n for n, line in enumerate(self._top_level()) if line.split(None, 1)[0].lower() == name.lower()]
             if not found:
-                raise RequestError("cosim.unknown-source", f'the deck has no source "{name}"', place="sources")
+                known = [line.split(None, 1)[0] for line in self._top_level() if line[0].lower() in "vi"]
+                raise RequestError(
+                    "cosim.unknown-source",
+                    f'the deck has no source "{name}"',
+                    place="sources",
+                    remedy=nearest(name, known),
+                )
             words = lines[found[0]].split()
             lines[found[0]] = " ".join([*words[:3], "external"])
         return replace(self, lines=tuple(lines))
@@ -116,22 +127,7 @@ def read_deck(text: str, transient: Transient | None = None) -> Deck:
         ``cosim.no-transient``, ``cosim.bad-transient``, ``cosim.other-analysis``.
     """
     title, *rest = text.split("\n")
-    lines: list[str] = []
-    control: list[str] = []
-    inside = False
-    for raw in rest:
-        line = raw.strip()
-        word = line.split(None, 1)[0].lower() if line else ""
-        if word == ".end":
-            break
-        if word in (".control", ".endc"):
-            inside = word == ".control"
-        elif inside:
-            control.append(line)
-        elif line.startswith("+") and lines:
-            lines[-1] += f" {line[1:].strip()}"
-        elif line:
-            lines.append(line)
+    lines, control = _statements(rest)
     first_words = [line.split(None, 1)[0].lower() for line in lines]
     for word, line in zip(first_words, lines, strict=True):
         if word in _OTHER_ANALYSES:
@@ -157,11 +153,63 @@ def read_deck(text: str, transient: Transient | None = None) -> Deck:
     )
 
 
+def included(lines: Iterable[str], folder: Path, above: tuple[Path, ...] = ()) -> tuple[str, ...]:
+    """Return the statements of all files that ``.include`` lines name, those that these include too.
+
+    Files that cannot be read, or that include themselves, are left to the simulator to complain of. Libraries
+    (``.lib``) are not looked into.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        Statements.
+    folder : Path
+        What relative names refer to.
+    above : tuple of Path
+        Files that these lines come from.
+    """
+    found: list[str] = []
+    for line in lines:
+        word, *name = line.partition(";")[0].split(None, 1)
+        path = folder / "".join(name).strip().strip("\"'")
+        if word.lower() not in (".include", ".inc") or path in above:
+            continue
+        try:
+            inside, _ = _statements(path.read_text("utf-8", "surrogateescape").split("\n"))
+        except OSError:
+            continue
+        found += [*inside, *included(inside, path.parent, (*above, path))]
+    return tuple(found)
+
+
+def _statements(rows: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return statements one a line, and those of control sections; up to ``.end``."""
+    lines: list[str] = []
+    control: list[str] = []
+    inside, goes_on = False, -1  # the statement that a continuation belongs to: comments may stand between
+    for raw in rows:
+        line = raw.strip()
+        word = line.split(None, 1)[0].lower() if line else ""
+        if word == ".end":
+            break
+        if word in (".control", ".endc"):
+            inside = word == ".control"
+        elif inside:
+            control.append(line)
+        elif line.startswith("+") and goes_on >= 0:
+            lines[goes_on] = f"{_REMARK.sub('', lines[goes_on])} {line[1:].strip()}"
+        elif line and not line.startswith((";", "$", "//")):
+            lines.append(line)
+            goes_on = goes_on if line.startswith("*") else len(lines) - 1
+    return lines, control
+
+
 def _stop_time(line: str) -> float:
-    """Read the end of ``.tran step stop ...``, in second."""
-    words = line.split()[1:3]
-    stop = spice_value(words[1]) if len(words) == 2 else None
-    if stop is None or stop <= 0:
+    """Read the end of ``.tran step stop ...``, in second; rows that begin later would keep functions from acting."""
+    words = line.split()[1:4]
+    stop = spice_value(words[1]) if len(words) >= 2 else None
+    late = len(words) == 3 and words[2].lower() != "uic" and spice_value(words[2]) != 0
+    if stop is None or stop <= 0 or late:
         raise RequestError(
             "cosim.bad-transient", line[:60], place="deck", remedy="write .tran step stop 0 step, in numbers"
         )

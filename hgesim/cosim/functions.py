@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hgesim.arguments import check_positive, check_real, check_whole
+from hgesim.arguments import check_positive, check_reals, check_whole, is_real
 from hgesim.errors import RequestError, nearest
 
 __all__ = ["HOLDS", "Listener", "PythonSource", "vector_name"]
@@ -115,10 +116,12 @@ class Listener:
 def initial_values(source: PythonSource, count: int) -> tuple[float, ...]:
     """Return one start value for each of `count` sources that a function drives."""
     given = source.initial
-    values = [given] * count if isinstance(given, int | float) else list(given)
+    values = check_reals([given] * count if is_real(given) else given, "cosim.bad-value", "initial")
     if len(values) != count:
         raise RequestError("cosim.bad-value", f"{len(values)} values for {count} sources", place="initial")
-    return tuple(check_real(value, "cosim.bad-value", "initial") for value in values)
+    if not all(map(math.isfinite, values)):
+        raise RequestError("cosim.bad-value", f"{given}"[:60], place="initial", remedy="finite numbers")
+    return values
 
 
 def _check(function: Any, grid: float | None) -> None:
@@ -129,8 +132,9 @@ def _check(function: Any, grid: float | None) -> None:
 
 
 def _names(nodes: Any) -> tuple[str, ...]:
-    if isinstance(nodes, str):
+    if isinstance(nodes, str) or not isinstance(nodes, Iterable):
         raise RequestError("cosim.bad-node", repr(nodes), place="nodes", remedy='a sequence of names, such as ("out",)')
-    for node in nodes:
-        vector_name(node)
-    return tuple(nodes)
+    names = tuple(nodes)
+    for name in names:
+        vector_name(name)
+    return names

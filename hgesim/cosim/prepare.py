@@ -13,7 +13,7 @@ from hgesim.cosim.circuits import node_of
 from hgesim.cosim.deck import Deck
 from hgesim.cosim.functions import Listener, PythonSource, initial_values
 from hgesim.cosim.job import Job
-from hgesim.cosim.snapshot import Snapshot
+from hgesim.cosim.snapshot import Snapshot, later_alteration
 from hgesim.errors import RequestError
 
 __all__ = ["checked_listeners", "checked_sources", "complete_deck", "make_job", "named_functions"]
@@ -123,7 +123,7 @@ def make_job(deck: Deck, functions: tuple[Sources, Sequence[Listener]], start: S
         lines=deck.text,
         setup=deck.setup,
         libraries=deck.libraries,
-        altered=start.altered,
+        altered=tuple(later_alteration(command, start.time) for command in start.altered),
         raw=str(raw),
         stop=deck.stop,
         offset=start.time,

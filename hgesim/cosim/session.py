@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -18,19 +19,9 @@ from hgesim.cosim.circuits import alteration, deck_of, node_of
 from hgesim.cosim.client import Client, Failed, Refused
 from hgesim.cosim.functions import Listener, PythonSource
 from hgesim.cosim.prepare import checked_listeners, checked_sources, complete_deck, make_job, named_functions
-from hgesim.cosim.snapshot import Snapshot, later
+from hgesim.cosim.snapshot import Snapshot, later, later_alteration
 from hgesim.design import Circuit, Design, Transient
-from hgesim.engine import (
-    LOG_NAME,
-    RAW_NAME,
-    Ended,
-    RawData,
-    RunResult,
-    Verdict,
-    conclude,
-    read_raw,
-    select_engine,
-)  # fmt: skip
+from hgesim.engine import LOG_NAME, RAW_NAME, Ended, RawData, RunResult, Verdict, conclude, read_raw, select_engine
 from hgesim.errors import EngineError, RequestError
 from hgesim.netlist import DECK
 
@@ -130,6 +121,7 @@ class Session:
         self._job = make_job(self._deck, functions, start, self.folder / RAW_NAME)
         (self.folder / DECK).write_text("\n".join(self._deck.text) + "\n", "utf-8", "surrogateescape")
         (self.folder / LOG_NAME).write_bytes(b"")
+        self._start = start
         self.time, self.result = start.time, None  # type: float, RunResult | None
         self._altered = list(start.altered)
         self._last_state: tuple[list[Any], list[Any]] | None = None
@@ -250,22 +242,26 @@ class Session:
         value : float or sequence of float
             In SI units.
         parameter : str, optional
-            Of the device, instead of its main value: ``alter("v1", [0, 1, 2e3], "sin")``. Of a block, the device inside
-            it that is meant: ``alter("x_readout", 2e5, "rf")``.
+            Of the device, instead of its main value: ``alter("v1", [0, 1, 2e3], "sin")``, times by the session's clock.
+            Of a block, the device inside it that is meant: ``alter("x_readout", 2e5, "rf")``.
 
         Raises
         ------
         RequestError
-            ``cosim.unknown-device``, ``cosim.no-effect``, ``cosim.bad-value``, ``cosim.bad-name``, ``cosim.ended``.
+            ``cosim.unknown-device``, ``cosim.no-effect``, ``cosim.bad-value``, ``cosim.bad-name``, ``cosim.ended``; in
+            a session that was resumed ``cosim.no-resume`` for waves other than sin, pulse and exp.
         """
         self._refuse_ended()
-        if name.lower() in self._job.held:
+        if check_kind(name, str, "cosim.bad-name", "alter").lower() in self._job.held:
+            if parameter is not None:
+                raise RequestError("cosim.bad-name", f'"{parameter}"', place=name, remedy="it is a number: give none")
             if not (is_real(value) and np.isfinite(value)):
                 raise RequestError("cosim.bad-value", repr(value)[:60], place=name, remedy="a finite number")
             self._ask("hold", name.lower(), float(value))  # type: ignore[arg-type]
             return
         for command in alteration(self._circuit, self._deck, name, value, parameter):
-            told = [line for line in self._ask("command", command) if any(word in line.lower() for word in _TROUBLE)]
+            now = later_alteration(command, self._job.offset)
+            told = [line for line in self._ask("command", now) if any(word in line.lower() for word in _TROUBLE)]
             if told:
                 raise RequestError("cosim.unknown-device", f"{name}: {told[0]}", place="alter")
             self._altered.append(command)
@@ -291,11 +287,10 @@ class Session:
         places += [(1, k) for k, listener in enumerate(self._listeners) if item is listener]
         if not places:
             raise RequestError("cosim.unknown-function", f"{item!r}"[:60], remedy="a source or listener given here")
-        if not self._client.gone:
-            self._last_state = self._fetch(None)
-        if self._last_state is None:
+        found = self._last_state if self._client.gone else self._fetch(None)
+        if found is None:
             raise EngineError("cosim.state-lost", "the simulator's process ended before its functions could be fetched")
-        function = self._last_state[places[0][0]][places[0][1]]
+        function = found[places[0][0]][places[0][1]]
         return getattr(function, "__self__", function)
 
     def waveforms(self) -> RawData:
@@ -305,12 +300,13 @@ class Session:
     def save(self, path: str | Path) -> Snapshot:
         """Keep what is needed to go on in another process with `resume`: node voltages, and what was altered.
 
-        Not kept are charges, currents and the integration's history: the first steps of the session that goes on are
-        those of a start (backward Euler, small), and a charge is what the device's equations make of its voltages. Kept
-        are six digits of nodes that are not stored, all digits of those that are. Measured against a session that was
-        not cut: at most 1e-5 of a signal's range on an RC network, 6e-7 on a rectifier with an amplifier; on the
-        controls of a learning loop after two more epochs 0.2 uV with ideal blocks, and 60 uV with GF180 blocks, where
-        the pause alone moves them by 34 uV. The functions' state is the user's to keep (`state`).
+        Not kept are charges, currents, the integration's history and on which side of its hysteresis a switch is: the
+        first steps of the session that goes on are those of a start (backward Euler, small), and a charge is what the
+        device's equations make of its voltages. Kept are six digits of nodes that are not stored, all digits of those
+        that are. Measured against a session that was not cut: at most 1e-5 of a signal's range on an RC network, 6e-7
+        on a rectifier with an amplifier; on the controls of a learning loop after two more epochs 0.2 uV with ideal
+        blocks, and 60 uV with GF180 blocks, where the pause alone moves them by 34 uV. The functions' state is the
+        user's to keep (`state`).
 
         Parameters
         ----------
@@ -334,6 +330,8 @@ class Session:
     def resume(cls, path: str | Path, circuit: Any, **options: Any) -> Self:
         """Go on where a session was when it was saved; its clock goes on too.
 
+        Functions are told of the moment of the cut once more: it is the first step here.
+
         Parameters
         ----------
         path : str or Path
@@ -351,31 +349,34 @@ class Session:
         return cls(_Resumed(circuit, Snapshot.read(Path(path))), **options)
 
     def restart(self) -> None:
-        """Begin again at time 0, as if nothing had been altered, with the functions as they were given."""
+        """Begin again where the session began, as if nothing had been altered since, with the functions as given."""
         if self._client.gone:
             raise RequestError("cosim.ended", "the session is over", remedy="make another")
         os.truncate(self.folder / LOG_NAME, 0)
         self.time, self.result, self._client.busy_s = self._job.offset, None, 0.0
-        self._altered = list(self._job.altered)
+        self._altered = list(self._start.altered)
         self._begin()
 
     def close(self) -> None:
         """End the simulator's process; rows, log, verdict and the functions' last state are kept."""
-        if not self._client.gone:
-            try:
-                self._last_state = self._fetch(_FAREWELL_S)
-            except EngineError:
-                self._last_state = None
-        if self.result is None:
+        try:
+            if not self._client.gone:
+                with contextlib.suppress(EngineError):
+                    self._last_state = self._fetch(_FAREWELL_S)
             self._conclude(Verdict.INTERRUPTED, f"closed at {self.time:.4g} s of {self.stop:.4g} s")
-        self._client.kill()
+        finally:
+            self._client.kill()
 
     def _fetch(self, seconds: float | None) -> tuple[list[Any], list[Any]]:
         import pickle
 
         try:
             found: tuple[list[Any], list[Any]] = pickle.loads(self._client.ask("state", seconds=seconds))
-        except (Refused, TimeoutError, EOFError, pickle.PickleError) as error:
+        except KeyboardInterrupt:  # what the worker still answers would be taken for the answer to something else
+            self._client.kill()
+            self._conclude(Verdict.INTERRUPTED)
+            raise
+        except Exception as error:  # unpickling runs code of the user's
             raise EngineError("cosim.state-lost", f"{error}" or type(error).__name__) from None
         return found
 
@@ -391,7 +392,8 @@ class Session:
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         """Ask the worker; whatever goes wrong ends the run with one verdict."""
-        left = None if self.timeout is None else self.timeout - self._client.busy_s
+        over = self.result is not None  # then its verdict stands, and no time runs
+        left = None if over or self.timeout is None else self.timeout - self._client.busy_s
         verdict, message, status = None, "", 0
         try:
             return self._client.ask(method, *arguments, seconds=left)
@@ -409,12 +411,16 @@ class Session:
             self._conclude(Verdict.INTERRUPTED)
             raise
         self._client.kill()
+        if over:
+            raise EngineError("cosim.not-done", "the simulator's process has ended", place=method)
         result = self._conclude(verdict, message, status)
         if verdict is Verdict.ENGINE_ERROR:
             raise RequestError("cosim.refused", result.message, place="session")
         raise EngineError(f"cosim.{result.verdict}", result.message, place=str(result.log))
 
     def _conclude(self, verdict: Verdict | None, message: str = "", status: int = 0) -> RunResult:
-        ended = Ended(self.stop, self._client.busy_s, status, verdict, message)
-        self.result = conclude(self.folder, ended)
+        """Return the verdict: the first that there was."""
+        if self.result is None:
+            ended = Ended(self.stop, self._client.busy_s, status, verdict, message)
+            self.result = conclude(self.folder, ended)
         return self.result

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import select
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
@@ -227,16 +230,28 @@ class Simulation:
         if isinstance(error, NonFinite):
             self._fail("nonfinite", str(error))
         text = traceback.format_exc()
-        print(f"A Python function of the co-simulation failed:\n{text}", flush=True)
+        with contextlib.suppress(OSError):
+            print(f"A Python function of the co-simulation failed:\n{text}", flush=True)
         self._fail("aborted", f"at {self.time:.6g} s a Python function raised {text.strip().splitlines()[-1]}")
 
     def _fail(self, verdict: str, message: str) -> NoReturn:
-        """Tell the session why it is over, and end the process."""
-        if self.file:
-            self._write_rows()
-        sys.stdout.flush()
-        self.connection.send(("failed", verdict, message))
-        os._exit(1)
+        """Tell the session why it is over, and end the process, whatever else fails: the simulator must not go on."""
+        try:
+            with contextlib.suppress(OSError):  # a full disk
+                if self.file:
+                    self._write_rows()
+                sys.stdout.flush()
+            self.connection.send(("failed", verdict, message))
+        finally:
+            os._exit(1)
+
+
+def _end_with_session(descriptor: int) -> None:
+    """End the process when the other end of the pipe is closed, even while the simulator runs."""
+    closed = select.poll()
+    closed.register(descriptor, 0)  # of its end is told without being asked for
+    closed.poll()
+    os._exit(0)
 
 
 def serve(descriptor: str, library: str) -> None:
@@ -250,6 +265,7 @@ def serve(descriptor: str, library: str) -> None:
         Path of libngspice.
     """
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    threading.Thread(target=_end_with_session, args=(int(descriptor),), daemon=True).start()
     connection = Connection(int(descriptor))
     sys.path[:] = connection.recv()  # functions of the user's own modules are unpickled by importing these
     simulation = Simulation(connection, library)

@@ -179,10 +179,14 @@ class Design:
         parts = list(self.python_parts) if update else blocks
         if parts:
             place = f"circuit.{blocks[0]}" if blocks else "loop.update"
-            remedy = "set it to another technology" if blocks else 'set it to "analog"'
+            remedy = (
+                'set it to "ideal" for this, which has the same transfer'
+                if blocks
+                else 'set it to "analog" for this, without the keys of a digital update; hgesim screen knows both'
+            )
             raise RequestError(
                 "design.has-python",
-                f"{what} knows nothing of what Python computes",
+                f"{what} is of circuits only and knows nothing of {', '.join(parts)} in Python",
                 place=place,
                 remedy=remedy,
             )

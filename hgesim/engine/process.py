@@ -76,10 +76,12 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start a command in `folder` in a session of its own, without input, output and errors to one file.
 
-    Of our open files the command gets those of `pass_fds` only.
+    Of our open files the command gets those of `pass_fds` only. One that gets any has to end when they are closed: it
+    may outlive the thread that starts it, at whose end Linux takes the parent for dead.
     """
+    prefix = () if pass_fds else _die_with_parent()
     return subprocess.Popen(
-        [*_die_with_parent(), *map(str, command)],
+        [*prefix, *map(str, command)],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=output,

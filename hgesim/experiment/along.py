@@ -81,6 +81,7 @@ def digital_along(update: DigitalUpdate, network: Network) -> dict[str, Any]:
 
     ``window``: the derivatives of the output by the controls that the lock-in read in a case, ``epoch``: the gradient
     of the loss that the controls then followed, each against the exact one at the same controls; ``measured`` says so.
+    Epochs in which the exact gradient of the loss is zero do not count.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def digital_along(update: DigitalUpdate, network: Network) -> dict[str, Any]:
         return {"of": "loss", "measured": "lock-in", "reason": str(error)}
     cases = {"controls": found.case_angles}
     wholes = {part: found.loss_angles[:, number] for number, part in enumerate(PARTS)}
-    count = len(found.slopes)
+    judged = np.isfinite(wholes["controls"])
     return {
         "of": "loss",
         "measured": "lock-in",
@@ -107,10 +108,10 @@ def digital_along(update: DigitalUpdate, network: Network) -> dict[str, Any]:
             **_medians({part: angles.ravel() for part, angles in cases.items()}),
         },
         "epoch": {
-            "counted": count,
-            "of": count,
-            "downhill": int((wholes["controls"] < 90).sum()),
-            **_medians(wholes),
+            "counted": int(judged.sum()),
+            "of": len(found.slopes),
+            "downhill": int((wholes["controls"][judged] < 90).sum()),
+            **_medians({part: angles[np.isfinite(angles)] for part, angles in wholes.items()}),
         },
         "history": {
             "window_angle_deg": {part: _plain(angles) for part, angles in cases.items()},

@@ -28,6 +28,7 @@ from hgesim.netlist import DECK
 __all__ = ["DigitalAttempt", "MixedAttempt", "attempt_kind"]
 
 _LATE = 0.01  # of a ramp
+_BEFORE = 16  # rows before an epoch that its first window may look at
 _ENDS = tuple(f"cosim.{verdict}" for verdict in Verdict)
 
 
@@ -53,7 +54,8 @@ class MixedAttempt(Attempt):
             for pause in _pauses(line):
                 session.run(pause)
                 if watch is not None:
-                    watch(Progress(session.time, line.stop, time.monotonic() - began, 2))
+                    rows = len(session.waveforms().values)
+                    watch(Progress(session.time, line.stop, time.monotonic() - began, rows))
 
         return self._ran(work, {blocks.sources: source}, listeners), self.judged
 
@@ -66,14 +68,17 @@ class MixedAttempt(Attempt):
             with Session(folder / DECK, folder=folder, **given) as session:
                 work(session)
         except EngineError as error:
-            if session is None and error.code in _ENDS:  # it ended before it began
+            if error.code not in _ENDS:  # no end of a run: closing the session has made that an interrupted one
+                raise
+            if session is None:  # it ended before it began
                 verdict = Verdict(error.code.partition(".")[2])
                 return conclude(folder, Ended(self.design.loop.timeline.stop, 0.0, 0, verdict, error.message))
-            if session is None or session.result is None:
-                raise
         except KeyboardInterrupt:
             if session is None or session.result is None:
                 raise
+            if session.result.ok:  # between the last step and the figures
+                ended = Ended(self.design.loop.timeline.stop, session.result.engine_s, 0, Verdict.INTERRUPTED)
+                return conclude(folder, ended)
         assert session.result is not None  # a session that is closed has a verdict
         return session.result
 
@@ -87,16 +92,19 @@ class DigitalAttempt(MixedAttempt):
         assert isinstance(loop, DigitalLoop)
         channels, began = loop.channels(network)[:-1], time.monotonic()
         update = DigitalUpdate(loop, lambda number: draw_redraw(values.seed, values.start_range, len(channels), number))
-        ended = 0.0
+        ended, output = 0.0, f"v({OUTPUT})"
 
         def work(session: Session) -> None:
             nonlocal ended
+            first = 0  # row: a long run is not read from its begin after every epoch
             for epoch, pause in enumerate(_pauses(loop.timeline)):
                 session.run(pause)
                 waves = session.waveforms()
-                here = update.take(measure_epoch(waves["time"], waves[f"v({OUTPUT})"], loop, network, epoch))
+                found = waves.columns(["time", output], first)
+                here = update.take(measure_epoch(found["time"], found[output], loop, network, epoch))
+                first = max(len(waves.values) - _BEFORE, 0)
                 if isinstance(watch, Watch) and watch.tell is not None:
-                    progress = Progress(session.time, loop.timeline.stop, time.monotonic() - began, len(waves["time"]))
+                    progress = Progress(session.time, loop.timeline.stop, time.monotonic() - began, len(waves.values))
                     status = (epoch + 1, loop.timeline.epochs, here.loss, watch.attempt, loop.loss_unit)
                     watch.tell(Status(progress, *status))
                 ended = session.time
@@ -119,7 +127,7 @@ class DigitalAttempt(MixedAttempt):
             "threshold_start": float(history.threshold[-1]),
         }
         figures["gradient_along"] = digital_along(update, design.network)
-        limits = np.abs(history.controls[-1]) >= loop.digital.control_range * (1 - 1e-12)
+        limits = np.abs(history.controls[-1]) >= float(loop.converters.dac(loop.control_reach)) * (1 - 1e-12)
         channels = loop.channels(design.network)[:-1]
         figures["digital"] = {
             "optimizer": asdict(loop.digital.optimizer),

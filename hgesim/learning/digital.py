@@ -249,7 +249,8 @@ class DigitalUpdate:
         return DigitalEpoch(place[:-1], threshold, measured, loss, gradient, note)
 
     def _move(self, here: DigitalEpoch) -> None:
-        most = self.loop.digital.control_range
+        most = np.full(len(self._place), self.loop.control_reach)  # beyond it a control would have to come back first
+        most[-1] = self.loop.digital.control_range
         moved, self._state = self.loop.digital.optimizer.step(self._place, here.gradient, self._state)
         self._place = np.clip(moved, -most, most)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +58,8 @@ class DigitalGradients:
     case_angles : ndarray, (epochs, cases)
         Of the derivatives of the output by the controls, in degree.
     loss_angles : ndarray, (epochs, 2)
-        Of the gradient of the loss: by the controls, and by controls and threshold.
+        Of the gradient of the loss: by the controls, and by controls and threshold; NaN where the exact one is zero, as
+        that of a hinge is once all outputs are on their side.
     slopes : ndarray, (epochs,)
         Length of the exact gradient of the loss by the controls, per volt.
     moves : ndarray, (epochs,)
@@ -92,7 +94,7 @@ def digital_gradients(update: DigitalUpdate, network: Network) -> DigitalGradien
         _, by_output, by_threshold = output_loss(update.loop, exact.outputs, epoch.threshold)
         gradient = np.append(by_output @ exact.derivatives, by_threshold)
         cases.append(gradient_angle(epoch.measured.derivatives, exact.derivatives))
-        losses.append([gradient_angle(epoch.gradient[:n], gradient[:n]) for n in (-1, len(gradient))])
+        losses.append([_angle(epoch.gradient[:n], gradient[:n]) for n in (-1, len(gradient))])
         slopes.append(float(np.linalg.norm(gradient[:-1])))
     places = np.array([epoch.controls for epoch in update.epochs])
     moves = np.linalg.norm(np.diff(places, axis=0), axis=1)[: len(measured)]
@@ -102,3 +104,7 @@ def digital_gradients(update: DigitalUpdate, network: Network) -> DigitalGradien
         np.array(slopes),
         moves,
     )
+
+
+def _angle(measured: FloatArray, exact: FloatArray) -> float:
+    return float(gradient_angle(measured, exact)) if exact.any() else math.nan

@@ -213,6 +213,6 @@ class Converters:
 def _between(time: FloatArray, signal: FloatArray, at: FloatArray) -> FloatArray:
     from scipy.interpolate import CubicSpline
 
-    left, right = np.searchsorted(time, [at[0], at[-1]])
+    left, right = np.searchsorted(time, [at.min(), at.max()])  # jitter may change the order
     part = slice(max(left - 4, 0), right + 4)
     return np.asarray(CubicSpline(time[part], signal[part])(at))

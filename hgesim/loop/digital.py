@@ -34,6 +34,7 @@ from hgesim.network import Network
 __all__ = ["OUTPUT", "DigitalLoop", "DigitalSettings", "control_source", "dither_source"]
 
 OUTPUT = "out"
+_BELOW = 0.99  # of a converter's largest code: a mean so near is one of samples that are clipped
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class DigitalSettings:
     stop_loss : float or None
         A loss at or below it ends the run, in the loss's unit; None: never.
     clip : float or None
-        An output beyond it (mean over a window, either sign), in ampere, has all controls drawn anew; None: what the
-        read-out is straight to.
+        An output beyond it (mean over a window, either sign), in ampere, has all controls drawn anew; None: what
+        read-out and converter are straight to.
     control_range : float
         Controls and threshold stay within plus and minus so many volt.
 
@@ -131,15 +132,22 @@ class DigitalLoop(HomodyneLoop):
         if self.clip > self.straight:
             raise RequestError(
                 "loop.out-of-range",
-                f"{self.clip:g} A, but the read-out is straight up to {self.straight:.3g} A",
+                f"{self.clip:g} A, but read-out and converter are straight up to {self.straight:.3g} A",
                 place="loop.clip",
                 remedy=f"at most {self.straight:.3g} A, or a smaller loop.transimpedance",
             )
 
     @property
     def straight(self) -> float:
-        """Return up to which current the read-out is straight, in ampere."""
-        return CONTRACT.readout_linear / self.settings.transimpedance
+        """Return up to which current read-out and analog-to-digital converter are straight, in ampere."""
+        adc = self.converters.adc
+        top = _BELOW * max(adc.reach - adc.step, adc.reach / 2)
+        return min(CONTRACT.readout_linear, top) / self.settings.transimpedance
+
+    @property
+    def control_reach(self) -> float:
+        """Return how far controls get: as ``digital.control_range`` and the digital-to-analog converter let them, V."""
+        return min(self.digital.control_range, self.converters.dac.reach)
 
     @property
     def clip(self) -> float:

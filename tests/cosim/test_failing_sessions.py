@@ -153,6 +153,56 @@ def test_a_session_left_early_leaves_nothing(shared_engine):
     assert wait_until(lambda: is_gone(pid))
 
 
+def test_a_session_outlives_the_thread_that_made_it(shared_engine):
+    """Linux can kill a child when the thread that forked it ends: not this one."""
+    with ThreadPoolExecutor(1) as pool:
+        session = pool.submit(Session, low_pass()).result()
+    with session:
+        time.sleep(0.2)
+        session.run()
+    assert session.result.ok
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the process through /proc")
+def test_what_is_lost_after_the_end_changes_no_verdict(shared_engine):
+    listener = Listener(Recorder().take, ["out"])
+    with Session(low_pass(stop="1e-5"), listeners=[listener], timeout=30) as session:
+        session.run()
+        assert len(session.state(listener).times) > 3
+        os.kill(worker_of(session), signal.SIGKILL)
+        with pytest.raises(EngineError, match=r"cosim.not-done"):
+            session.read("out")
+        with pytest.raises(EngineError, match=r"cosim.state-lost"):  # and not what it was a while ago
+            session.state(listener)
+    assert session.result.verdict is Verdict.OK
+
+
+class Spoilt:
+    """Comes back from the worker with an exception of its own."""
+
+    def take(self, time: float, _out: float) -> None:
+        self.taken = True
+
+    def __setstate__(self, state: dict) -> None:
+        if os.getpid() == state["home"]:
+            raise LookupError("no way home")
+        self.__dict__ |= state
+
+    def __init__(self) -> None:
+        self.home = os.getpid()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the process through /proc")
+def test_a_state_that_cannot_be_read_leaves_no_process(shared_engine):
+    listener = Listener(Spoilt().take, ["out"])
+    with Session(low_pass(stop="1e-5"), listeners=[listener]) as session:
+        pid = worker_of(session)
+        session.run()
+    assert is_gone(pid)
+    with pytest.raises(EngineError, match=r"cosim.state-lost"):
+        session.state(listener)
+
+
 def test_a_simulator_that_gives_up(shared_engine):
     with Session("* loop\nv1 in 0 1\nv2 in 0 2\n.tran 1u 1m\n.end") as session, pytest.raises(EngineError) as caught:
         session.run()

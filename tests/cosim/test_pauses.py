@@ -115,6 +115,9 @@ def test_electrodes_and_bonds_by_their_names(shared_engine):
         session.run(3e-4)
         assert session.read("e1") == session.read("el_e1") == pytest.approx(-0.3)
         np.testing.assert_allclose(currents(session, network), network.solve(volts).currents, rtol=1e-5)
+        for wrong in (0.0, "1 uS", [1e-7]):
+            with pytest.raises(RequestError, match=r"cosim.bad-value"):
+                session.alter("bond_2", wrong)
         session.alter("bond_2", 4e-7)
         network = ohmic_star(3e-7, 1e-7, 4e-7, 2e-7, 1.5e-7)
         session.run()
@@ -140,7 +143,7 @@ def test_parts_of_blocks(shared_engine):
     design = Design(network, small_loop(network), block_set("ideal"))
     name = next(e.name for e in design.circuit.elements if isinstance(e, BlockInstance) and e.block.kind == "readout")
     with Session(design) as session:
-        for wrong in ((name, 1.0, None), (name, 1.0, "r_nothere"), ("e3", 0.1, None)):
+        for wrong in ((name, 1.0, None), (name, 1.0, ""), (name, 1.0, "r_nothere"), ("e3", 0.1, None)):
             with pytest.raises(RequestError, match=r"cosim.unknown-device"):
                 session.alter(*wrong)
 
@@ -184,6 +187,10 @@ def paused(shared_engine):
         ("r1", "1k", None, "cosim.bad-value"),
         ("v1", 1.0, None, "cosim.no-effect"),
         ("v2", "1", None, "cosim.bad-value"),
+        ("v2", 1.0, "sin", "cosim.bad-name"),
+        ("r1", 1.0, "", "cosim.bad-name"),
+        ("r1", 1.0, 3, "cosim.bad-name"),
+        (3, 1.0, None, "cosim.bad-name"),
     ],
 )
 def test_alterations_that_cannot_be(paused, name, value, parameter, code):

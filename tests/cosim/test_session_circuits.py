@@ -73,6 +73,7 @@ def test_rows_on_disk_are_those_of_a_batch_run(ngspice, shared_engine, tmp_path)
         ("* t\nr1 a 0 1\n.end", "cosim.no-transient"),
         ("* t\nr1 a 0 1\n.tran 1u {stop}\n.end", "cosim.bad-transient"),
         ("* t\nr1 a 0 1\n.tran 1u\n.end", "cosim.bad-transient"),
+        ("* t\nr1 a 0 1\n.tran 1u 1m 0.5m\n.end", "cosim.bad-transient"),
         ("* t\nr1 a 0 1\n.tran 1u 1m\n.ac dec 10 1 1k\n.end", "cosim.other-analysis"),
     ],
 )
@@ -82,9 +83,18 @@ def test_decks_without_one_transient(text, code):
     assert caught.value.code == code
 
 
+def test_lines_that_go_on_behind_comments():
+    deck = read_deck(
+        "* t\nv1 a 0 pwl(0 0 ; begin\n* middle\n; more\n+ 1u 1)\nr1 a 0 $ load\n\n+ 1k ; end\n.tran 1u 1m\n+ uic\n"
+    )
+    assert [line for line in deck.lines if line[0] != "*"] == ["v1 a 0 pwl(0 0 1u 1)", "r1 a 0 1k ; end"]
+    assert deck.analysis == ".tran 1u 1m uic"
+
+
 def test_no_circuit_at_all(shared_engine):
-    with pytest.raises(RequestError, match=r"cosim.bad-circuit"):
-        Session(3)
+    for wrong, told in ((3, "a int"), ("deck.cir", "as a Path")):
+        with pytest.raises(RequestError, match=rf"cosim.bad-circuit.*{told}"):
+            Session(wrong)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from small_designs import small_loop, small_star
 
 from hgesim.cosim import PythonSource, Session
 from hgesim.cosim.charges import charged_nodes
+from hgesim.cosim.circuits import deck_of
 from hgesim.cosim.deck import read_deck
 from hgesim.cosim.snapshot import Snapshot, later
 from hgesim.design import Design, block_set
@@ -38,9 +39,11 @@ def test_sources_ahead_of_their_time_are_the_same_sources_later(shared_engine):
         session.run()
         shifted.run()
         first, second = session.waveforms(), shifted.waveforms()
+    # version 39 alone is further off than 1e-5
+    near = 1e-3 if shared_engine.major < 40 else 1e-5
     for node in WAVES:
         expected = np.interp(second["time"] + begin, first["time"], first[f"v({node})"])
-        np.testing.assert_allclose(second[f"v({node})"], expected, atol=1e-3, err_msg=node)
+        np.testing.assert_allclose(second[f"v({node})"], expected, atol=near, err_msg=node)
 
 
 def test_which_nodes_hold_charge():
@@ -143,12 +146,61 @@ def test_what_was_altered_stays_altered_and_sources_keep_their_values(shared_eng
         "b1 a 0 v=sin(time)",
         "v9 a 0 trnoise(1 1u 0 0)",
         "v9 a 0 sin(0 1 1k {delay})",
+        "v9 a 0 sin(0 1)",
+        "v9 a 0 pulse(0 1 1m 1u 1u 1m)",
+        "p1 a b 0 c d 0 lines",
+        "a1 in out past\n.model past int(gain=1)",
         ".model f filesource(file=x)",
     ],
 )
 def test_circuits_that_cannot_go_on(line):
     with pytest.raises(RequestError, match=r"cosim.no-resume"):
         later(read_deck(f"* t\n{line}\n.tran 1u 1m\n"), Snapshot(5e-4, {}))
+
+
+def test_what_is_in_included_files_counts(shared_engine, tmp_path):
+    """A capacitor there stays charged; a source that moves there cannot be set ahead."""
+    (tmp_path / "parts.inc").write_text(".include more.inc\nr1 in out 1k\n")
+    (tmp_path / "more.inc").write_text("c1 out 0\n+ 100n\n.include more.inc\n")
+    (tmp_path / "deck.cir").write_text(
+        "* t\nv1 in 0 1\n.include 'parts.inc' ; r and c\n.ic v(out)=0\n.tran 2u 1m 0 2u\n.end"
+    )
+    deck, _ = deck_of(tmp_path / "deck.cir", tmp_path, shared_engine, None)
+    assert ".ic v(out)=5e-01" in later(deck, Snapshot(5e-4, {"in": 1.0, "out": 0.5})).lines
+    (tmp_path / "more.inc").write_text("v2 out 0 sin(0 1 1k)\n")
+    deck, _ = deck_of(tmp_path / "deck.cir", tmp_path, shared_engine, None)
+    with pytest.raises(RequestError, match=r"cosim.no-resume.*included"):
+        later(deck, Snapshot(5e-4, {}))
+
+
+def test_nodes_inside_what_is_not_known_hold_charge():
+    lines = ["x1 a b cell params: w = 1 l={2 * w}", "x11 c d r9", ".subckt r9 p q", "r1 p q 1", ".ends"]
+    assert charged_nodes(lines, {"a", "b", "c", "d", "x1.k", "x11.k"}) == {"a", "b", "x1.k"}
+
+
+def test_a_wave_that_was_altered_goes_on_where_it_was(shared_engine, tmp_path):
+    """Also when it is altered by the clock of a session that was resumed itself."""
+    with Session(low_pass()) as session:
+        session.run(1e-4)
+        session.alter("v1", [0.0, 2.0, 1e3], "sin")
+        session.run(3.3e-4)
+        session.save(tmp_path / "a.json")
+    with Session.resume(tmp_path / "a.json", low_pass()) as session:
+        session.run(5e-4)
+        assert session.read("in") == pytest.approx(2 * np.sin(2 * np.pi * 0.5), abs=1e-6)
+        session.alter("v1", [0.0, 3.0, 1e3, 1e-4], "sin")
+        session.run(6e-4)
+        assert session.read("in") == pytest.approx(3 * np.sin(2 * np.pi * 0.5), abs=1e-6)
+        saved = session.save(tmp_path / "b.json")
+        with pytest.raises(RequestError, match=r"cosim.no-resume"):
+            session.alter("v1", [0.0, 0.0, 1.0, 1.0], "pwl")
+        session.restart()
+        session.run(5e-4)
+        assert session.read("in") == pytest.approx(2 * np.sin(2 * np.pi * 0.5), abs=1e-6)
+    assert saved.altered == ("alter @v1[sin] = [ 0e+00 2e+00 1e+03 ]", "alter @v1[sin] = [ 0e+00 3e+00 1e+03 1e-04 ]")
+    with Session.resume(tmp_path / "b.json", low_pass()) as session:
+        session.run(8.5e-4)
+        assert session.read("in") == pytest.approx(3 * np.sin(2 * np.pi * 0.75), abs=1e-6)
 
 
 def test_a_save_that_would_be_of_no_use_is_refused_at_once(shared_engine, tmp_path):

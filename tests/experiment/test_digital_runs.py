@@ -13,7 +13,7 @@ from quick_settings import AND
 
 from hgesim.cli import main
 from hgesim.engine import Engine
-from hgesim.errors import RequestError
+from hgesim.errors import EngineError, RequestError
 from hgesim.experiment import Experiment, Run, Status, plan_run, wall_time
 from hgesim.experiment.along import measure_along
 from hgesim.experiment.build import draw_redraw
@@ -138,6 +138,19 @@ def test_a_run_that_ends_before_it_begins_has_a_verdict(tmp_path: Path, shared_e
     assert run.verdict == "timeout" and not run.learnt and "raise the timeout" in run.result["message"]
 
 
+def test_what_goes_wrong_in_python_is_no_interruption(
+    tmp_path: Path, shared_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing the session ends the transient early, which by itself would read as if the user had."""
+
+    def broken(*_: Any) -> None:
+        raise EngineError("engine.bad-raw", "cut off")
+
+    monkeypatch.setattr("hgesim.experiment.digital.measure_epoch", broken)
+    with pytest.raises(EngineError, match="cut off"):
+        Experiment.from_file(AND, DIGITAL).run(tmp_path / "run")
+
+
 def ends(tmp_path: Path, name: str, *settings: str) -> tuple[np.ndarray, Run]:
     run = small("loop.epochs=1", *settings).run(tmp_path / name)
     assert run.verdict == "ok", run.result["message"]
@@ -257,7 +270,7 @@ def test_commands_that_know_of_no_python(
 def test_a_plan_knows_of_no_digital_update() -> None:
     experiment = small("loop.update=digital")
     for ask in (lambda: plan_run(experiment.design, experiment.config), lambda: wall_time(experiment)):
-        with pytest.raises(RequestError, match=r"design\.has-python.*loop\.update"):
+        with pytest.raises(RequestError, match=r"design\.has-python.*loop\.update.*lock-in, loss.*hgesim screen"):
             ask()
     assert "Computed by Python, so not in this deck: lock-in" in experiment.design.netlist()
 

@@ -11,18 +11,21 @@ import pytest
 from small_designs import small_loop, small_star
 
 from hgesim.errors import RequestError
+from hgesim.experiment.along import digital_along
 from hgesim.learning import (
     DigitalUpdate,
     Measured,
     case_voltages,
     correlation_loss,
     correlation_loss_slope,
+    digital_gradients,
     exact_digital_run,
     exact_measurement,
     measure_epoch,
     network_outputs,
     output_loss,
 )
+from hgesim.learning.digital import summed_error
 from hgesim.loop import (
     Clock,
     Converter,
@@ -31,6 +34,8 @@ from hgesim.loop import (
     DigitalSettings,
     LoopSettings,
     Optimizer,
+    Scales,
+    gate_task,
     plan_tones,
 )
 from hgesim.network import Network, dopant_disc
@@ -145,6 +150,32 @@ def test_an_output_beyond_the_clip_has_all_controls_drawn_anew() -> None:
     assert update.epochs[1].threshold == loop.threshold_start
 
 
+def test_an_output_beyond_the_converter_is_over_range() -> None:
+    """The read-out is straight there, but what it shows is clipped: no gradient is in it."""
+    network = small_star()
+    loop = digital(network, epochs=4, converters=Converters(Converter(10, 0.5)))
+    reach = 0.5 / loop.settings.transimpedance
+    assert 0.97 * reach < loop.clip < reach < digital(network).clip
+    for size, note in ((0.9 * reach, ""), (1.4 * reach, "over range"), (-1.4 * reach, "over range")):
+        time, volts = sampled(loop, size * np.array([0.1, 1.0, 0.3, -0.2]), np.full((4, 2), 1e-9))
+        update = DigitalUpdate(loop, lambda number: [0.0, 0.0])
+        assert update.take(measure_epoch(time, volts, loop, network, 0)).note == note
+
+
+def test_a_control_at_the_end_of_its_converter_comes_back_at_once() -> None:
+    network = small_star()
+    dac = Converters(dac=Converter(12, 0.3))
+    loop = digital(network, epochs=9, converters=dac, optimizer=Optimizer("gradient-descent", 1.0))
+    update = DigitalUpdate(loop, lambda number: [0.0, 0.0])
+    for sign in (1.0, 1.0, 1.0, -1.0):
+        error = summed_error(loop, np.zeros(4), float(update.position[-1]))
+        slope = sign * 0.2 / (2 * loop.settings.transimpedance * error.mean())  # by which both controls move 0.2 V
+        update.take(Measured(np.zeros(4), np.full((4, 2), slope)))
+    places = [float(epoch.controls[1]) for epoch in update.epochs]
+    assert places[2] == places[3] == pytest.approx(0.3, abs=dac.dac.step * 1.01)
+    assert update.position[1] == pytest.approx(0.1, abs=dac.dac.step)
+
+
 def test_the_correlation_loss_puts_the_threshold_between_the_classes() -> None:
     network = dopant_disc(3)
     loop = digital(network, "correlation", epochs=4)
@@ -153,6 +184,21 @@ def test_the_correlation_loss_puts_the_threshold_between_the_classes() -> None:
         y = epoch.measured.outputs
         middle = (y[3] + y[:3].max()) / 2
         assert -epoch.threshold / loop.settings.threshold_resistance == pytest.approx(middle)
+
+
+def test_once_the_hinge_is_content_there_is_no_angle() -> None:
+    """Outputs all on their side have no gradient: neither a right nor a wrong one."""
+    network = small_star()
+    loop = digital(network, "hinge", epochs=3)
+    loop = dataclasses.replace(loop, task=gate_task("AND", Scales(target=1e-12)))
+    outputs = exact_measurement(loop, network, loop.start).outputs
+    middle = -0.5 * (outputs[3] + outputs[:3].max()) * loop.settings.threshold_resistance
+    update = exact_digital_run(dataclasses.replace(loop, threshold_start=middle), network)
+    assert [epoch.loss for epoch in update.epochs] == [0.0] * 3
+    assert np.isnan(digital_gradients(update, network).loss_angles).all()
+    along = digital_along(update, network)
+    assert (along["epoch"]["counted"], along["epoch"]["of"], along["epoch"]["angle_deg"]["controls"]) == (0, 2, None)
+    assert along["history"]["epoch_angle_deg"]["channels"] == [None, None]
 
 
 def sampled(loop: DigitalLoop, outputs: np.ndarray, slopes: np.ndarray, quadrature: float = 0.0) -> tuple[Any, Any]:

@@ -52,6 +52,15 @@ def test_jitter_spoils_a_fast_sine() -> None:
         assert ratio == pytest.approx(-20 * math.log10(2 * np.pi * frequency * sigma), abs=0.5)
 
 
+def test_jitter_longer_than_a_period_reads_what_is_there() -> None:
+    """The first tick may be read late, and others before it: nothing is read beyond the wave."""
+    time = np.arange(0, 1e-3, 1e-8)
+    for seed in range(5):
+        converters = Converters(clock=Clock(1e6, 20e-6), seed=seed)
+        _, found = converters.sample(time, np.sin(2 * np.pi * 20e3 * time), (3e-4, 5e-4))
+        assert np.abs(found).max() <= 1 + 1e-9
+
+
 def test_without_jitter_samples_are_those_of_the_wave() -> None:
     """At 20 steps a period, as the simulator has, the spline is right to 1e-4; a straight line would not be to 1e-3."""
     time = np.arange(0, 1e-3, 1 / (20 * 13e3))
