@@ -147,12 +147,12 @@ def refuse_place(path: Path) -> None:
 
 def figure_lines(report: Report) -> list[str]:
     """Lay the figures out for people: two lines for each, 80 columns wide."""
-    lines = [f"{'figure':17}{'value':>9}{'reference':>11}{'ratio':>19}{'target':>16}"]
+    lines = [f"{'figure':17}{'value':>9}{'reference':>11}{'ratio':>20}{'target':>15}"]
     for figure in report.figures:
         value, reference = (_shown(number, figure.unit) for number in (figure.value, figure.reference))
         target = "" if figure.target is None else str(figure.target)
         judged = {True: " met", False: " missed", None: ""}[figure.passed]
-        lines.append(f"{figure.name:17}{value:>9}{reference:>11}{_ratio(figure):>19}{target:>16}{judged}")
+        lines.append(f"{figure.name:17}{value:>9}{reference:>11}{_ratio(figure):>20}{target:>15}{judged}")
         lines.append(f"    {figure.what}")
     for name, why in report.errors.items():
         lines += [f"{name:17} failed", f"    {why}"]

@@ -152,7 +152,7 @@ def test_the_table_shows_ratios_and_targets(made_up: list[Bench]) -> None:
     lines = figure_lines(run_bench(["twin", "memory", "finer"]))
     found = {line.split()[0]: (line, what) for line, what in itertools.pairwise(lines) if not line.startswith(" ")}
     assert found["twin.process"][0].split(maxsplit=5)[1:5] == ["100", "us", "9", "ms"]
-    assert found["twin.process"][0].endswith("90 (80-95)    at least 100 missed")
+    assert found["twin.process"][0].endswith("90 (80-95)   at least 100 missed")
     assert "0.004" in found["finer"][0] and found["finer"][0].endswith("at most 0.01 met")
     assert found["memory"][0].endswith("failed") and "no ngspice" in found["memory"][1]
     assert max(map(len, lines)) <= 80
