@@ -139,7 +139,8 @@ def test_variants_agree(tmp_path: Path, osdi_engine: Engine, vacask: Engine) -> 
         *(Capacitor(f"c_{net}", net, "0", 2.5e-11) for net in soft.values()),
     ]
     probes = tuple(soft.get(net, net) for net in plain.probes)
-    circuit = Circuit("variants", (*plain.elements, *smoothing), plain.analysis, probes)
+    fine = Transient(plain.analysis.stop, plain.analysis.step / 2)
+    circuit = Circuit("variants", (*plain.elements, *smoothing), fine, probes)
     found = compare(circuit, tmp_path, osdi_engine, vacask, pairs="loss hinge coupled soft")
     assert max(found.values()) < AGREEMENT, found
 
