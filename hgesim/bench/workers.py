@@ -12,7 +12,7 @@ from hgesim.bench.figure import Bench, Figure, Pairs, Target, interleaved
 __all__ = ["measure", "study_text"]
 
 _FASTER = 1.8
-_RUNS, _EPOCHS, _REPEATS = (4, 12), 4, 2
+_RUNS, _EPOCHS, _REPEATS = (2, 8), 4, 2
 _PAIRS = (
     "Wall time of {command}, of {few} and of {many} {what}, with --workers 1 and with --workers 2; the difference of "
     "both, for each of them, so that what every command takes to begin stands apart (end_to_end: the ratio with it). "
