@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ _METHOD = (
 )
 
 _INLINE = (
-    "As reference, once and for a quarter of a case, with the script's --inline: site levels are no nets of their "
+    "As reference.nets, once and for a quarter of a case, with the script's --inline: site levels are no nets of their "
     "own but are written out in the expression of each bond, as the formula stands in a paper."
 )
 _WHAT = "learn, against PySpice"
@@ -80,9 +81,10 @@ def measure(bench: Bench) -> tuple[Figure, ...]:
     pairs = interleaved(learn, reference, 1 if bench.quick else _REPEATS)
     points, details = _points(folder), asdict(paces[-1]) | {"difference": _agreement(folder, design)}
     details["points"] = points
+    nets = functools.partial(Figure, "reference.nets", f"{_WHAT}, site levels as nets", "s", **pairs.compared())
     if bench.quick:
         method = _METHOD.format(epochs=" for one epoch", part="a quarter of the first case")
-        return (Figure("reference", _WHAT, "s", **pairs.compared(), method=method, details=details),)
+        return (nets(method=method, details=details),)
     method = _METHOD.format(epochs="", part="the first case")
     bench.tell("the PySpice script with one thread")
     details["one_thread_s"] = Pace.of(_reference(folder, lengths, "--threads", "1")).whole(points)
@@ -90,9 +92,18 @@ def measure(bench: Bench) -> tuple[Figure, ...]:
     inline = Pace.of(_reference(folder, (lengths[0], lengths[0] + line.case / 4), "--inline"))
     told = asdict(inline) | {"difference": _agreement(folder, design)}
     written = Pairs((pairs.value,), (inline.whole(points),)).compared() | {"spread": None}
+    target = Target(_FASTER)
     return (
-        Figure("reference", _WHAT, "s", **pairs.compared(), target=Target(_FASTER), method=method, details=details),
-        Figure("reference.inline", f"{_WHAT}, levels in each bond", "s", **written, method=_INLINE, details=told),
+        Figure(
+            "reference.inline",
+            f"{_WHAT}, B-sources in bonds only",
+            "s",
+            **written,
+            target=target,
+            method=_INLINE,
+            details=told,
+        ),
+        nets(target=target, method=method, details=details),
     )
 
 
